@@ -164,6 +164,9 @@ var settings = []struct {
 	{"hermes", ".hermes/config.yaml", hermesBrakes},
 }
 
+// claudeAsks is that the administrator has Claude Code ask before each command, or keeps it in its sandbox.
+const claudeAsks = "claude-code asks"
+
 func claudeBrakes(text string, managed map[string]bool) (off, how string, err error) {
 	var f claudePermissions
 	if json.Unmarshal([]byte(text), &f) != nil {
@@ -171,6 +174,10 @@ func claudeBrakes(text string, managed map[string]bool) (off, how string, err er
 	}
 	if f.Permissions.DefaultMode == claudeBypass && f.Permissions.Disable != "disable" && !managed["claude-code"] {
 		return "approvals", "permissions.defaultMode is " + claudeBypass, nil
+	}
+	r := new(claudeRules)
+	if r.add(&f, ""); r.off() && !managed[claudeAsks] {
+		return "approvals", claudeAllowing, nil
 	}
 	return "", "", nil
 }
@@ -210,16 +217,17 @@ func (s *Scan) managed() map[string]bool {
 	m := map[string]bool{}
 	more, _ := s.Host.Glob(claudeManagedDir) // what is not read forbids nothing
 	slices.Sort(more)
+	rules := new(claudeRules)
 	for _, file := range append([]string{claudeManaged}, more...) {
-		var f struct {
-			Permissions struct {
-				Disable *string `json:"disableBypassPermissionsMode"`
-			} `json:"permissions"`
-		}
-		if b, err := s.rootFile(file); err == nil && json.Unmarshal(b, &f) == nil && f.Permissions.Disable != nil {
-			m["claude-code"] = *f.Permissions.Disable == "disable"
+		var f claudePermissions
+		if b, err := s.rootFile(file); err == nil && json.Unmarshal(b, &f) == nil {
+			if f.Permissions.Disable != "" {
+				m["claude-code"] = f.Permissions.Disable == "disable"
+			}
+			rules.add(&f, file)
 		}
 	}
+	m[claudeAsks] = rules.asks || rules.sandbox && rules.stays
 	if b, err := s.rootFile("/etc/codex/requirements.toml"); err == nil {
 		modes := tomlValues(string(b), "", "allowed_sandbox_modes")
 		m["codex"] = len(modes) > 0 && !slices.Contains(modes, "danger-full-access")

@@ -114,15 +114,17 @@ func TestBrakesInSettings(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		"claude":           {map[string]string{"root/.claude/settings.json": `{"permissions":{"defaultMode":"bypassPermissions"}}`}, []string{"approvals"}},
-		"claude, asks":     {map[string]string{"root/.claude/settings.json": `{"permissions":{"defaultMode":"plan"}}`}, nil},
-		"claude, no JSON":  {map[string]string{"root/.claude/settings.json": `{`}, []string{"unread"}},
-		"codex":            {map[string]string{"root/.codex/config.toml": "sandbox_mode = \"danger-full-access\"\n"}, []string{"sandbox"}},
-		"codex, a profile": {map[string]string{"root/.codex/config.toml": "profile = \"a\"\n[profiles.a]\nsandbox_mode = \"danger-full-access\"\n"}, []string{"sandbox"}},
-		"codex, another":   {map[string]string{"root/.codex/config.toml": "[profiles.a]\nsandbox_mode = \"danger-full-access\"\n"}, nil},
-		"aider":            {map[string]string{"root/.aider.conf.yml": "yes-always: true\n"}, []string{"approvals"}},
-		"hermes":           {map[string]string{"root/.hermes/config.yaml": "approvals:\n  mode: off\n"}, []string{"approvals"}},
-		"nothing":          {map[string]string{"root/": ""}, nil},
+		"claude":                         {map[string]string{"root/.claude/settings.json": `{"permissions":{"defaultMode":"bypassPermissions"}}`}, []string{"approvals"}},
+		"claude, asks":                   {map[string]string{"root/.claude/settings.json": `{"permissions":{"defaultMode":"plan"}}`}, nil},
+		"claude, no JSON":                {map[string]string{"root/.claude/settings.json": `{`}, []string{"unread"}},
+		"claude, all commands":           {map[string]string{"root/.claude/settings.json": `{"permissions":{"allow":["Bash"]}}`}, []string{"approvals"}},
+		"claude, the administrator asks": {map[string]string{"root/.claude/settings.json": `{"permissions":{"allow":["Bash"]}}`, "etc/claude-code/managed-settings.json": `{"permissions":{"ask":["Bash"]}}`}, nil},
+		"codex":                          {map[string]string{"root/.codex/config.toml": "sandbox_mode = \"danger-full-access\"\n"}, []string{"sandbox"}},
+		"codex, a profile":               {map[string]string{"root/.codex/config.toml": "profile = \"a\"\n[profiles.a]\nsandbox_mode = \"danger-full-access\"\n"}, []string{"sandbox"}},
+		"codex, another":                 {map[string]string{"root/.codex/config.toml": "[profiles.a]\nsandbox_mode = \"danger-full-access\"\n"}, nil},
+		"aider":                          {map[string]string{"root/.aider.conf.yml": "yes-always: true\n"}, []string{"approvals"}},
+		"hermes":                         {map[string]string{"root/.hermes/config.yaml": "approvals:\n  mode: off\n"}, []string{"approvals"}},
+		"nothing":                        {map[string]string{"root/": ""}, nil},
 	} {
 		c.files["etc/passwd"] = passwd
 		s, _ := tree(t, c.files)

@@ -72,22 +72,90 @@ type claudePermissions struct {
 	Permissions struct {
 		DefaultMode string `json:"defaultMode"`
 		Disable     string `json:"disableBypassPermissionsMode"`
+		Allow       any    `json:"allow"`
+		Ask         any    `json:"ask"`
+		Deny        any    `json:"deny"`
 	} `json:"permissions"`
+	Sandbox struct {
+		Enabled     *bool `json:"enabled"`
+		Unsandboxed *bool `json:"allowUnsandboxedCommands"`
+	} `json:"sandbox"`
 }
 
-const claudeBypass = "bypassPermissions"
+const (
+	claudeBypass   = "bypassPermissions"
+	claudeAllowing = "permissions.allow has Bash"
+)
+
+// allCommands says of a list of permissions that it has those of every command.
+func allCommands(v any) bool {
+	list, _ := v.([]any)
+	return slices.ContainsFunc(list, func(e any) bool { return e == "Bash" || e == "Bash(*)" })
+}
+
+// claudeRules are what the settings of Claude Code say of all commands, each file on top of those before it: one that asks or denies counts before
+// all that allow. In a sandbox that no command may leave nothing is asked for.
+type claudeRules struct {
+	files          []string // that allow them
+	option, asks   bool
+	sandbox, stays bool
+}
+
+func (r *claudeRules) add(c *claudePermissions, from string) {
+	if allCommands(c.Permissions.Allow) {
+		r.files = append(r.files, from)
+	}
+	r.asks = r.asks || allCommands(c.Permissions.Ask) || allCommands(c.Permissions.Deny)
+	if on := c.Sandbox.Enabled; on != nil {
+		r.sandbox = *on
+	}
+	if on := c.Sandbox.Unsandboxed; on != nil {
+		r.stays = !*on
+	}
+}
+
+// off says that commands run without a question, outside of a sandbox.
+func (r *claudeRules) off() bool {
+	return (r.option || len(r.files) > 0) && !r.asks && !(r.sandbox && r.stays)
+}
+
+// options adds what options allow and deny: words after each, up to the next option, parted by commas or blanks.
+func (r *claudeRules) options(argv []string) {
+	has := func(names ...string) bool {
+		for i := range argv {
+			name, value, _ := strings.Cut(argv[i], "=")
+			if !slices.Contains(names, name) {
+				continue
+			}
+			for _, a := range argv[i+1:] {
+				if strings.HasPrefix(a, "-") {
+					break
+				}
+				value += " " + a
+			}
+			words := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+			if slices.Contains(words, "Bash") || slices.Contains(words, "Bash(*)") {
+				return true
+			}
+		}
+		return false
+	}
+	r.option = has("--allowedTools", "--allowed-tools")
+	r.asks = r.asks || has("--disallowedTools", "--disallowed-tools")
+}
 
 // claudeBrake is what a running Claude Code acts without asking by, if it is not the file of an account, which is said by itself. Each file can
-// forbid that, also to an option; an option counts before the files, and of these the last (2.1.197: a project's counts too with -p).
+// forbid a mode that never asks, also to an option; an option counts before the files, and of these the last (2.1.197: a project's counts too with -p).
 func (s *Scan) claudeBrake(p *process) (how string, err error) {
-	mode, from := "", ""
+	mode, from, rules := "", "", new(claudeRules)
 	if words := optionValues(p.argv, "--permission-mode"); len(words) > 0 {
 		mode, from = last(words), "--permission-mode "+claudeBypass
 	}
 	if slices.Contains(p.argv, "--dangerously-skip-permissions") {
 		mode, from = claudeBypass, "--dangerously-skip-permissions"
 	}
-	option := mode != ""
+	option, forbidden := mode != "", false
+	rules.options(p.argv)
 	files, more, unread := s.claudeSettings(p)
 	if more {
 		unread = errors.New(claudeManagedDir + ": not every file was read")
@@ -97,23 +165,33 @@ func (s *Scan) claudeBrake(p *process) (how string, err error) {
 		switch malformed := f.err == nil && json.Unmarshal(f.text, &c) != nil; {
 		case f.err != nil, malformed && !option: // what is malformed forbids nothing
 			unread = fmt.Errorf("%s: %w", f.path, cmpErr(f.err))
-		case c.Permissions.Disable == "disable":
-			return "", nil
+			continue
+		case malformed:
+			continue
 		case !option && c.Permissions.DefaultMode != "":
 			mode, from = c.Permissions.DefaultMode, f.path
 		}
+		forbidden = forbidden || c.Permissions.Disable == "disable"
+		rules.add(&c, f.path)
 	}
+	bypasses := mode == claudeBypass && !forbidden
+	isHome := func(file string) bool { return s.isHomeFile(file, ".claude/settings.json") }
 	switch {
-	case option && mode != claudeBypass:
-		return "", nil
 	case unread != nil && !gone(unread):
 		return "", unread
-	case mode != claudeBypass || !option && s.isHomeFile(from, ".claude/settings.json"):
-		return "", nil
-	case !option:
+	case bypasses && option:
+		return from, nil
+	case bypasses && !isHome(from):
 		return from + " (" + claudeBypass + ")", nil
+	case bypasses || !rules.off():
+		return "", nil
+	case rules.option:
+		return "--allowedTools Bash", nil
 	}
-	return from, nil
+	if at := slices.IndexFunc(rules.files, func(file string) bool { return !isHome(file) }); at >= 0 {
+		return rules.files[at] + " (" + claudeAllowing + ")", nil
+	}
+	return "", nil
 }
 
 // cmpErr is why a file was not read, or that it is malformed.

@@ -15,6 +15,7 @@ func TestBrakesOfClaudeCode(t *testing.T) {
 	const bypass, disable = `{"permissions": {"defaultMode": "bypassPermissions"}}`, `{"permissions": {"disableBypassPermissionsMode": "disable"}}`
 	const project, local, managed = "work/.claude/settings.json", "work/.claude/settings.local.json", "etc/claude-code/managed-settings.json"
 	const user, skip = "home/u/.claude/settings.json", "|--dangerously-skip-permissions"
+	const bash = `{"permissions": {"allow": ["Edit", "Bash"]}}`
 	const normal = `{"permissions": {"defaultMode": "default"}}`
 	for name, c := range map[string]struct {
 		args    string
@@ -39,6 +40,21 @@ func TestBrakesOfClaudeCode(t *testing.T) {
 		"without the project":        {"|--setting-sources|user", map[string]string{project: bypass}, "", false},
 		"with the project":           {"|--setting-sources|user,project", map[string]string{project: bypass}, "/" + project + " (bypassPermissions)", false},
 		"an empty file":              {"", map[string]string{project: bypass, local: ""}, "/" + project + " (bypassPermissions)", false},
+		"a project allows all":       {"", map[string]string{project: bash}, "/" + project + " (permissions.allow has Bash)", false},
+		"the user does":              {"", map[string]string{user: bash}, "", false},
+		"in other words":             {"|--permission-mode|plan", map[string]string{local: `{"permissions": {"allow": [5, "Bash(*)"]}}`}, "/" + local + " (permissions.allow has Bash)", false},
+		"some commands":              {"", map[string]string{project: `{"permissions": {"allow": ["Bash(:*)", "Bash(ls:*)", "bash", "*"]}}`}, "", false},
+		"no list":                    {"", map[string]string{project: `{"permissions": {"allow": "Bash"}}`}, "", false},
+		"the user asks":              {"", map[string]string{project: bash, user: `{"permissions": {"ask": ["Bash"]}}`}, "", false},
+		"the administrator denies":   {"|--allowedTools|Bash", map[string]string{managed: `{"permissions": {"deny": ["Bash(*)"]}}`}, "", false},
+		"some are asked for":         {"", map[string]string{project: bash, user: `{"permissions": {"ask": ["Bash(rm:*)"]}}`}, "/" + project + " (permissions.allow has Bash)", false},
+		"an option allows":           {"|-p|x|--allowed-tools|Edit|Bash(*)", nil, "--allowedTools Bash", false},
+		"an option with a list":      {"|--allowedTools=Edit,Bash|x", nil, "--allowedTools Bash", false},
+		"an option for some":         {"|--allowedTools|Bash(git:*)|-p|Bash", nil, "", false},
+		"an option denies":           {"|--disallowedTools|Bash", map[string]string{project: bash}, "", false},
+		"a sandbox that is left":     {"", map[string]string{project: bash, user: `{"sandbox": {"enabled": true}}`}, "/" + project + " (permissions.allow has Bash)", false},
+		"a sandbox that is not":      {"", map[string]string{project: bash, user: `{"sandbox": {"enabled": true, "allowUnsandboxedCommands": false}}`}, "", false},
+		"forbidden is the mode":      {"", map[string]string{project: bash, managed: disable}, "/" + project + " (permissions.allow has Bash)", false},
 		"malformed":                  {"", map[string]string{project: "{"}, "", true},
 		"malformed forbids nothing":  {skip, map[string]string{project: "{"}, "--dangerously-skip-permissions", false},
 		"what forbids is not a file": {skip, map[string]string{project + "/x": ""}, "", true},
