@@ -103,6 +103,12 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 			add(brake{Off: "approvals", How: how})
 			list[len(list)-1].Default = how == openCodeDefault
 		}
+	case pt.Name == "aider" && !p.titled():
+		if how, err := s.aiderBrake(p); err != nil {
+			unread(err.Error())
+		} else if how != "" {
+			add(brake{Off: "approvals", How: how})
+		}
 	case p.titled():
 		unread("a title is in the place of its arguments")
 	default:
@@ -160,7 +166,7 @@ var settings = []struct {
 }{
 	{"claude-code", ".claude/settings.json", claudeBrakes},
 	{"codex", ".codex/config.toml", codexBrakes},
-	{"aider", ".aider.conf.yml", aiderBrakes},
+	{"aider", aiderFile, aiderBrakes},
 	{"hermes", ".hermes/config.yaml", hermesBrakes},
 }
 
@@ -192,7 +198,11 @@ func codexBrakes(text string, managed map[string]bool) (off, how string, err err
 }
 
 func aiderBrakes(text string, _ map[string]bool) (off, how string, err error) {
-	return yamlBrakes(text, []string{"yes_always"}, true, "yes-always is true")
+	_, yes, err := aiderAnswers(text)
+	if err != nil || !yes {
+		return "", "", err
+	}
+	return "approvals", "yes-always is true", nil
 }
 
 func hermesBrakes(text string, _ map[string]bool) (off, how string, err error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,6 +82,56 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 		}
 		if got.String() != c.off {
 			t.Errorf("%s: got %q, want %q", c.line, got.String(), c.off)
+		}
+	}
+}
+
+// TestBrakesOfAider: what a running aider reads besides its arguments, of which argparse takes beginnings too.
+func TestBrakesOfAider(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const yes, no, home = "yes-always: true\n", "yes_always: false\n", "home/u/.aider.conf.yml"
+	for name, c := range map[string]struct {
+		args  string
+		files map[string]string
+		want  string
+	}{
+		"nothing":          {"", nil, ""},
+		"a beginning":      {"|--yes", nil, "--yes"},
+		"the user's":       {"", map[string]string{home: yes}, ""}, // said of the account
+		"the project's":    {"", map[string]string{"p/.aider.conf.yml": yes}, "/p/.aider.conf.yml (yes-always)"},
+		"between":          {"", map[string]string{"p/a/.aider.conf.yml": yes}, ""},
+		"its directory's":  {"", map[string]string{"p/a/b/.aider.conf.yml": "yes-always: \"on\"\n"}, "/p/a/b/.aider.conf.yml (yes-always)"},
+		"the last counts":  {"", map[string]string{"p/.aider.conf.yml": yes, "p/a/b/.aider.conf.yml": no}, ""},
+		"another file":     {"|--config|../c.yml", map[string]string{"p/a/c.yml": yes}, "/p/a/c.yml (yes-always)"},
+		"a variable":       {"", map[string]string{"p/.env": "export AIDER_YES_ALWAYS='true'\n", "p/a/b/.aider.conf.yml": no}, "/p/.env (AIDER_YES_ALWAYS)"},
+		"another variable": {"|--env-file=/v", map[string]string{"v": "AIDER_YES_ALWAYS=1\n"}, "/v (AIDER_YES_ALWAYS)"},
+		"malformed":        {"", map[string]string{"p/.aider.conf.yml": "{"}, "unread"},
+	} {
+		files := map[string]string{"environ": "HOME=/home/u\x00", "etc/passwd": "u:x:1000:1000::/home/u:/bin/bash\n", "p/a/b/x": "", "home/u/x": "", "p/.git/HEAD": "x"}
+		maps.Copy(files, c.files)
+		s, root := hostOf(t, files)
+		for link, to := range map[string]string{"root": "../..", "cwd": "/p/a/b"} {
+			if err := os.MkdirAll(filepath.Join(root, "proc/77"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(to, filepath.Join(root, "proc/77", link)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		writeFile(t, filepath.Join(root, "proc/77/environ"), files["environ"])
+		p := &process{argv: strings.Split("python3|/usr/bin/aider"+c.args, "|")}
+		p.PID, p.UID, p.Exe = 77, 1000, "/usr/bin/python3"
+		got := ""
+		for _, b := range s.brakesOf(patternOf(patterns, "aider"), p) {
+			if got = b.How; b.Unread != "" {
+				got = "unread"
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

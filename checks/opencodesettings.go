@@ -266,7 +266,7 @@ func (s *Scan) openCodeLayers(p *process, o *openCode) error {
 	}
 	var project []string // from the working directory upwards
 	if v := o.env["OPENCODE_DISABLE_PROJECT_CONFIG"]; v != "1" && !strings.EqualFold(v, "true") {
-		if project, err = s.openCodeProject(p, cwd); err != nil {
+		if project, err = s.projectDirs(p, cwd); err != nil {
 			return err
 		}
 	}
@@ -302,8 +302,8 @@ func openCodeAt(dir, file string) string {
 	return path.Join(dir, file)
 }
 
-// openCodeProject are the directories that can have settings of a project: the working one and those above it, up to the root of its repository.
-func (s *Scan) openCodeProject(p *process, cwd string) (dirs []string, err error) {
+// projectDirs are the directories that can have settings of a project: the working one and those above it, up to the root of its repository.
+func (s *Scan) projectDirs(p *process, cwd string) (dirs []string, err error) {
 	for dir := cwd; ; dir = path.Dir(dir) {
 		if len(dirs) >= maxProjects {
 			return nil, fmt.Errorf("its working directory is below more than %d others", maxProjects)
