@@ -92,22 +92,26 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 	if x.Layer == LayerService {
 		return x.after, x.services(ctx)
 	}
+	var last error
 	for range attempts {
 		if err := x.makeRoom(ctx); err != nil {
 			return nil, err
 		}
 		done, err := x.prepare(ctx)
-		if done || err != nil {
-			return x.after, err
+		var st *State
+		if !done && err == nil {
+			st, err = x.try(ctx)
 		}
-		st, err := x.try(ctx)
 		switch {
 		case errors.Is(err, remedy.ErrChanged):
+			last = err
 			x.People.Say("fix: the ruleset was changed meanwhile: planning again\n")
 			if err := x.seeAgain(ctx); err != nil {
 				return nil, err
 			}
 			continue
+		case done:
+			return x.after, err
 		case err != nil:
 			return nil, err
 		}
@@ -115,6 +119,9 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 			return x.after, err
 		}
 		return x.after, withoutBaseline(st.Plan)
+	}
+	if why := new(RefusedError); errors.As(last, &why) {
+		return nil, why
 	}
 	return nil, refused("the ruleset was changed %d times while the fix was prepared", attempts)
 }
@@ -230,7 +237,7 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 		return true, refused("there is no terminal to confirm on (use --confirm auto)")
 	}
 	if x.proof, err = x.Host.Prove(ctx, plan, x.Snapshot); err != nil {
-		return true, refused("not proven, so not loaded: %w", err)
+		return true, refused("not proven, so not loaded: %w", x.ofAnother(ctx, err))
 	}
 	for _, line := range x.proof.Evidence {
 		x.People.Say("fix: %s\n", line)
@@ -257,6 +264,14 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 	}
 	x.asked = true
 	return false, nil
+}
+
+// ofAnother adds to what a proof ended with that the ruleset is another than the one that was planned for: the replica has the one that is loaded.
+func (x *Fix) ofAnother(ctx context.Context, err error) error {
+	if rs, rerr := x.Live.Read(ctx); rerr != nil || rs.Generation == x.Snapshot.NFTables.Ruleset.Generation {
+		return err
+	}
+	return fmt.Errorf("%w, and %w", err, remedy.ErrChanged)
 }
 
 // try loads the proven plan on trial and audits again. The helper that takes it out is there before it. On an error the trial is out

@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -60,6 +61,40 @@ func TestFixAmongChanges(t *testing.T) {
 		}
 		if _, err, _ := w.fix(Options{By: Auto}); err != nil || count(w.steps, "prove") != 1 || !w.closed() {
 			t.Errorf("%s: %v, proven %d times", name, err, count(w.steps, "prove"))
+		}
+	}
+}
+
+// TestProofOfAnotherRuleset: the replica has what is loaded when it is built. Where that is another ruleset than the one that was planned for, as between two steps
+// of a reload, a failed proof says nothing, and it is planned again; where it is the same, the proof failed.
+func TestProofOfAnotherRuleset(t *testing.T) {
+	for name, c := range map[string]struct {
+		changed, fails int // how often
+		proven         int
+		kept           bool
+	}{
+		"it is changed once":         {1, 1, 2, true},
+		"it is changed all the time": {9, 9, 3, false},
+		"it is as it was":            {0, 9, 1, false},
+	} {
+		w, n := newFake(t), 0
+		w.at["prove"] = func() {
+			if n++; n <= c.changed {
+				w.generation++
+			}
+		}
+		w.fail = func(_ int, name string) error {
+			if name == "prove" && n <= c.fails {
+				return errors.New("it is not as the host")
+			}
+			return nil
+		}
+		_, err, _ := w.fix(Options{By: Auto})
+		if got := count(w.steps, "prove"); (err == nil) != c.kept || w.closed() != c.kept || got != c.proven {
+			t.Errorf("%s: %v, proven %d times", name, err, got)
+		}
+		if !c.kept {
+			w.wantRefused(err, "it is not as the host")
 		}
 	}
 }
