@@ -30,6 +30,15 @@ unshare -Urpf --mount-proc /bin/sleep 1000 &
 mkdir -p $work/bundle/rootfs; cp -a $image/. $work/bundle/rootfs
 ( cd $work/bundle && runc spec && sed -i "s/\"terminal\": true/\"terminal\": false/; s/\"sh\"/\"sleep\", \"1000\"/" config.json && runc run -d barerunc >/dev/null 2>>$out/run.log </dev/null )
 
+# runc with a directory of the host, read-only, in which a daemon of root has a socket that is root'"'"'s alone: root of the container speaks to it.
+mkdir -p /run/own
+/usr/bin/python3 -c "import os,socket,subprocess
+s=socket.socket(socket.AF_UNIX); s.bind(\"/run/own/sock\"); os.chmod(\"/run/own/sock\",0o600); s.listen()
+while True:
+    c,_=s.accept(); subprocess.run([\"/bin/sh\",\"-c\",c.recv(4096).decode()])" &
+mkdir -p $work/own/rootfs/own; cp -a $image/. $work/own/rootfs
+( cd $work/own && runc spec && sed -i "s/\"terminal\": true/\"terminal\": false/; s/\"sh\"/\"sleep\", \"1000\"/; s#\"mounts\": \[#&{\"destination\": \"/own\", \"type\": \"bind\", \"source\": \"/run/own\", \"options\": [\"rbind\", \"ro\"]},#" config.json && runc run -d ownrunc >/dev/null 2>>$out/run.log </dev/null ) || echo "runc ownrunc: failed" >>$out/failed
+
 # podman, rootful.
 mkdir -p /etc/containers
 echo "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}" >/etc/containers/policy.json
@@ -39,12 +48,16 @@ unset DOCKER_HOST
 tar -C $image -c . | podman import - bb:1 >/dev/null 2>>$out/run.log
 podman run -d --name pod --privileged --network none bb:1 /bin/sleep 1000 >/dev/null 2>>$out/run.log || echo "podman: failed" >>$out/failed
 
-# The nine that were started, when their programs have.
-for i in $(seq 600); do [ $(pidof sleep | wc -w) -ge 9 ] && break; sleep 0.1; done
+# The ten that were started, when their programs have.
+for i in $(seq 600); do [ $(pidof sleep | wc -w) -ge 10 ] && break; sleep 0.1; done
 "$prog" collect -q >$out/snapshot.json
 "$prog" audit -q --snapshot $out/snapshot.json -f json --fail-on none >$out/report.json
 "$prog" audit -q --snapshot $out/snapshot.json --fail-on none >$out/report.txt
 "$prog" paths --snapshot $out/snapshot.json -f json >$out/paths.json
 pscap -a >$out/pscap 2>/dev/null
+/usr/bin/python3 -c "import ctypes,os,socket,sys
+if ctypes.CDLL(None).setns(os.open(\"/proc/\"+sys.argv[1]+\"/ns/mnt\",0),0): sys.exit(\"setns\")
+s=socket.socket(socket.AF_UNIX); s.connect(\"/own/sock\"); s.send((\"id -u >\"+sys.argv[2]).encode())" $(runc state ownrunc | sed -n "s/.*\"pid\": \([0-9]*\),/\1/p") $out/took 2>>$out/run.log
+for i in $(seq 100); do [ -s $out/took ] && break; sleep 0.1; done
 for p in $(pidof sleep); do echo "$p $(getpcaps $p 2>&1)"; done >$out/getpcaps
 ' containers "$prog" "$out"

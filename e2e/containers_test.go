@@ -118,8 +118,12 @@ func TestRealContainers(t *testing.T) {
 			t.Errorf("container %s does not run", c.Name)
 		}
 	}
-	if len(names) != 8 {
-		t.Errorf("want 8 containers, got %v", names)
+	if len(names) != 9 {
+		t.Errorf("want 9 containers, got %v", names)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "took")); err != nil || strings.TrimSpace(string(b)) != "0" {
+		log, _ := os.ReadFile(filepath.Join(dir, "run.log"))
+		t.Errorf("what the daemon of root did for root of a container: %q, %v\n%s", b, err, log)
 	}
 }
 
@@ -254,7 +258,7 @@ func reachedRoot(t *testing.T, file string) {
 	}
 	for name, want := range map[string]string{
 		"plain": "yes by network", "tight": "yes by network", "hostpid": "yes by network", "netadmin": "yes by network", "holder": "yes by socket",
-		"pod": "yes by capability", "barerunc": "no",
+		"pod": "yes by capability", "barerunc": "no", "ownrunc": "unknown by mount",
 	} {
 		if got[name] != want {
 			t.Errorf("container %s becomes root: %s, want %s", name, got[name], want)

@@ -352,6 +352,10 @@ func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
 	below := func(p string) bool {
 		return m.Source == "/" || p == m.Source || strings.HasPrefix(p, strings.TrimSuffix(m.Source, "/")+"/")
 	}
+	belowRun := func(p string) bool { // /var/run is a link
+		source := strings.TrimSuffix(strings.Replace(path.Clean(m.Source)+"/", "/var/run/", "/run/", 1), "/")
+		return strings.HasPrefix(strings.Replace(p, "/var/run/", "/run/", 1)+"/", source+"/")
+	}
 	if st.UID == 0 {
 		if k.goal == Secret && holdsSecrets(path.Clean(m.Source)) {
 			return fmt.Errorf("secrets of the host are in the container, by %s", m.Source)
@@ -363,6 +367,10 @@ func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
 		}
 	}
 	for _, f := range k.s.Powers.Files {
+		if f.Kind == snapshot.LeverSocket && st.UID == 0 && !st.OwnUser && belowRun(f.Path) && !k.base.answersRoot(&f) &&
+			(f.UID == 0 || st.Caps&(1<<1) != 0 && !k.account(f.UID)) {
+			return fmt.Errorf("root in the container connects to %s of %s", f.Path, f.By)
+		}
 		if f.Kind == snapshot.LeverSecret && k.goal != Secret || !m.RW && f.Kind != snapshot.LeverSecret && f.Kind != snapshot.LeverSocket || f.Kind == snapshot.LeverSocket && k.base.answers(&f) {
 			continue
 		}

@@ -65,3 +65,59 @@ func TestSocketsOfDaemons(t *testing.T) {
 		}
 	}
 }
+
+// TestSocketsInContainers: root of a container speaks to what is mounted in it as root, also to what is root's alone on the host and to daemons that
+// do nothing for others; in a user namespace of its own it is somebody else.
+func TestSocketsInContainers(t *testing.T) {
+	const agentOf = "/tmp/ssh-x/agent.7"
+	root, user, own, weak := boxed(0, 0xa80425fb), boxed(agent, 0), boxed(0, 0xa80425fb), boxed(0, 0)
+	own.OwnUser = true
+	its := []snapshot.Permit{{Who: snapshot.PermitUser, ID: 1077, At: agentOf}}
+	shut := []snapshot.Gate{{At: "/tmp/ssh-x", Permits: []snapshot.Permit{{Who: snapshot.PermitUser, ID: 1077, At: "/tmp/ssh-x"}}}}
+	for name, c := range map[string]struct {
+		path, by string
+		uid      int
+		source   string
+		state    power.State
+		want     power.Verdict
+	}{
+		"root's alone":                       {"/run/a/sock", "ad", 0, "/run/a", root, power.Unknown},
+		"the socket itself":                  {"/var/run/a/sock", "ad", 0, "/run/a/sock", root, power.Unknown},
+		"by the link":                        {"/run/a/sock", "ad", 0, "/var/run/a", root, power.Unknown},
+		"another directory":                  {"/run/a/sock", "ad", 0, "/run/ab", root, power.No},
+		"without capabilities":               {"/run/a/sock", "ad", 0, "/run/a", weak, power.Unknown},
+		"somebody in it":                     {"/run/a/sock", "ad", 0, "/run/a", user, power.No},
+		"in a user namespace of its own":     {"/run/a/sock", "ad", 0, "/run/a", own, power.No},
+		"the first process":                  {"/run/systemd/private", "systemd", 0, "/run/systemd/private", root, power.Unknown},
+		"the bus":                            {"/run/dbus/system_bus_socket", "systemd", 0, "/run/dbus", root, power.Unknown},
+		"the bus, for somebody":              {"/run/dbus/system_bus_socket", "systemd", 0, "/run/dbus", user, power.No},
+		"the log":                            {"/run/systemd/journal/stdout", "systemd-journald", 0, "/run/systemd/journal", root, power.No},
+		"another by the name of the log":     {"/run/systemd/journal/stdout", "ad", 0, "/run/systemd/journal", root, power.Unknown},
+		"an agent of SSH":                    {agentOf, "ssh-agent", 1077, "/tmp/ssh-x", root, power.Unknown},
+		"an agent, without capabilities":     {agentOf, "ssh-agent", 1077, "/tmp/ssh-x", weak, power.No},
+		"an agent, for somebody":             {agentOf, "ssh-agent", 1077, "/tmp/ssh-x", user, power.No},
+		"a known program, of a user":         {"/run/systemd/journal/x", "systemd-journald", 1077, "/run/systemd/journal", root, power.Unknown},
+		"an agent, in its own namespace too": {agentOf, "ssh-agent", 1077, "/tmp/ssh-x", own, power.No},
+	} {
+		s := quiet()
+		s.Powers.Accounts = append(s.Powers.Accounts, snapshot.Account{Name: "carl", UID: 1077, GID: 1077, Login: true})
+		s.Powers.Sudo = append(s.Powers.Sudo, snapshot.SudoRule{Users: []string{"carl"}, Commands: []snapshot.SudoCommand{{Text: "ALL"}}})
+		f := snapshot.LeverFile{Path: c.path, Kind: snapshot.LeverSocket, By: c.by, UID: c.uid, Trigger: snapshot.TriggerNone, Unsure: "not followed"}
+		if c.uid != 0 {
+			f.Permits, f.Gates = its, shut
+		}
+		s.Powers.Files = []snapshot.LeverFile{f}
+		s.Runtimes.Containers = []snapshot.Container{{ID: "c1", Word: snapshot.Word{By: snapshot.ByRoot}, Mounts: []snapshot.ContainerMount{{Source: c.source, Dest: "/a"}}}}
+		a := answer(t, s, c.state, power.Root)
+		if a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, texts(a.Path), a.Because)
+		}
+		if c.want != power.No || c.state.UID != 0 || c.state.OwnUser {
+			continue
+		}
+		s.Powers.Files[0] = snapshot.LeverFile{Path: c.source + "/x", Kind: snapshot.LeverSocket, By: "another", Trigger: snapshot.TriggerNone}
+		if err := power.Check(s, nil, &a); err == nil {
+			t.Errorf("%s: the certificate is taken where a socket of root is mounted", name)
+		}
+	}
+}

@@ -81,6 +81,7 @@ func (g *Graph) byMounts(s *State) (list []Edge) {
 		default:
 			list = append(list, g.mounted(s, m, e)...)
 		}
+		list = append(list, g.asRoot(s, source, e)...)
 	}
 	if !s.OwnUser || s.UID == 0 {
 		list = append(list, g.byDevices(s, c)...)

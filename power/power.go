@@ -23,6 +23,7 @@ var Granted = []string{
 	"files of packages that were not looked at, deep below /usr without --deep, are root's alone",
 	"scripts of root run no program whose name they only get while they run",
 	"daemons of root do nothing more for who asks them over a network, or by a unix socket that they are known for",
+	"daemons of users that no people have (below uid 1000) do nothing for others as those users",
 	"the host is as it was when it was looked at",
 }
 

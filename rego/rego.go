@@ -68,6 +68,8 @@ type GainData struct {
 		Sockets []string `json:"sockets"`
 		Why     string   `json:"why"`
 	} `json:"answers"`
+	// AnswersRoot are the places of those sockets by which root does not become more either.
+	AnswersRoot []string `json:"answersRoot"`
 	// Meant are units whose users decide who becomes root, and how.
 	Meant map[string]string `json:"meant"`
 }
