@@ -133,6 +133,7 @@ func (s *Scan) readMounts(sec *snapshot.Kernel, out *Outcome) {
 		}
 		if len(sec.Mounts) == maxHostMounts {
 			out.partialIn("facts", "mounts: more than %d", maxHostMounts)
+			out.parts["mounts"] = true // apart from what needs securityfs, too
 			break
 		}
 		hm := snapshot.HostMount{

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -190,6 +191,35 @@ func TestFactsOfTheSystem(t *testing.T) {
 		s.Kernel.Mounts = c.mounts
 		if a, _ := held(t, s, "{fact: host.system.readonly}"); a.Validity != c.want || !strings.Contains(fmt.Sprint(a.Claims), c.part) {
 			t.Errorf("%s: %+v, want %s with %q", c.name, a, c.want, c.part)
+		}
+	}
+}
+
+// TestMountsAreAFactOfTheirOwn: what else of the kernel was not read takes nothing from what is mounted; mounts that were not all seen confirm nothing.
+func TestMountsAreAFactOfTheirOwn(t *testing.T) {
+	ro := snapshot.HostMount{Path: "/", FSType: "squashfs", ReadOnly: true, SuperReadOnly: true}
+	many := []snapshot.HostMount{ro}
+	for len(many) < manyMounts {
+		many = append(many, snapshot.HostMount{Path: fmt.Sprintf("/usr/%d", len(many)), FSType: "squashfs", ReadOnly: true, SuperReadOnly: true})
+	}
+	for name, c := range map[string]struct {
+		parts  []string
+		mounts []snapshot.HostMount
+		want   string
+	}{
+		"other facts": {[]string{"facts", "sysctls"}, []snapshot.HostMount{ro}, "confirmed"},
+		"mounts":      {[]string{"facts", "mounts"}, []snapshot.HostMount{ro}, "unconfirmed"},
+		"anything":    {nil, []snapshot.HostMount{ro}, "unconfirmed"},
+		"too many":    {[]string{"facts"}, many, "unconfirmed"},
+	} {
+		for _, fact := range []string{"host.system.readonly", "host.etc.readonly"} {
+			s := fixtures.Host()
+			s.Kernel.Mounts = c.mounts
+			i := slices.IndexFunc(s.Coverage, func(c snapshot.Coverage) bool { return c.Collector == "kernel" })
+			s.Coverage[i].Status, s.Coverage[i].Reasons, s.Coverage[i].Parts = snapshot.Partial, []string{"not read"}, c.parts
+			if a, _ := held(t, s, "{fact: "+fact+"}"); a.Validity != c.want {
+				t.Errorf("%s, %s: %+v, want %s", name, fact, a, c.want)
+			}
 		}
 	}
 }

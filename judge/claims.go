@@ -20,13 +20,13 @@ type fact struct {
 // facts are the claims that a hardened and immutable host is made of, each with an answer of its own.
 var facts = []fact{
 	{"host.boot.verified", []string{"kernel.facts"}, bootVerified},
-	{"host.etc.readonly", []string{"kernel.facts"}, func(k *snapshot.Kernel) (string, []string) { return readOnly(k, "/etc") }},
+	{"host.etc.readonly", []string{"kernel.mounts"}, func(k *snapshot.Kernel) (string, []string) { return readOnly(k, "/etc") }},
 	{"host.image.unchanged", []string{"kernel.facts"}, imageUnchanged},
 	{"host.kernel.bpf-restricted", []string{"kernel.sysctls"}, bpfRestricted},
 	{"host.kernel.kexec-off", []string{"kernel.sysctls", "kernel.facts"}, kexecOff},
 	{"host.kernel.lockdown", []string{"kernel.facts"}, lockdown},
 	{"host.kernel.modules-signed", []string{"kernel.sysctls", "kernel.facts"}, modulesSigned},
-	{"host.system.readonly", []string{"kernel.facts"}, systemReadOnly},
+	{"host.system.readonly", []string{"kernel.mounts"}, systemReadOnly},
 }
 
 func factNames() (list []string) {
@@ -126,7 +126,18 @@ func readOnly(k *snapshot.Kernel, dir string) (string, []string) {
 		return finding.Unconfirmed, []string{"no mount of " + dir + " was seen"}
 	}
 	v, text := mounted(at)
-	return v, []string{text}
+	return uncut(k, v, []string{text})
+}
+
+// manyMounts is from how many mounts on there may be more: older snapshots do not say so of the mounts apart.
+const manyMounts = 500
+
+// uncut is an answer about mounts if all of them were seen.
+func uncut(k *snapshot.Kernel, validity string, text []string) (string, []string) {
+	if validity == finding.Confirmed && len(k.Mounts) >= manyMounts {
+		return finding.Unconfirmed, []string{"there are more mounts than were looked at"}
+	}
+	return validity, text
 }
 
 // programDirs are the directories of programs and libraries: of most systems links into /usr.
@@ -162,7 +173,7 @@ func systemReadOnly(k *snapshot.Kernel) (string, []string) {
 			return v, by[v]
 		}
 	}
-	return finding.Confirmed, by[finding.Confirmed]
+	return uncut(k, finding.Confirmed, by[finding.Confirmed])
 }
 
 // imageUnchanged: the content is that of an image, by dm-verity or by a booted image whose /usr nobody unlocked.
