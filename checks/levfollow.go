@@ -58,6 +58,15 @@ func (l *levers) shell(text string, lever snapshot.LeverFile, at runsHere) {
 
 // sourced is the text of a script that another reads, if root alone decides of it.
 func (l *levers) sourced(file string) string {
+	text, ok := l.sources[file]
+	if !ok {
+		text = l.sourceText(file)
+		l.sources[file] = text
+	}
+	return text
+}
+
+func (l *levers) sourceText(file string) string {
 	a, st, err := l.s.Host.Author(file)
 	if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || !a.Root() {
 		return "" // whoever decides of it is listed
@@ -295,7 +304,17 @@ func (l *levers) inPath(name string, at runsHere) string {
 	if !plainName.MatchString(name) || slices.Contains(builtins, name) {
 		return ""
 	}
-	for dir := range strings.SplitSeq(cmp.Or(at.vars["PATH"], usualPath), ":") {
+	k := [2]string{cmp.Or(at.vars["PATH"], usualPath), name}
+	p, ok := l.found[k]
+	if !ok {
+		p = l.lookIn(k[0], name)
+		l.found[k] = p
+	}
+	return p
+}
+
+func (l *levers) lookIn(dirs, name string) string {
+	for dir := range strings.SplitSeq(dirs, ":") {
 		if p := path.Join(dir, name); path.IsAbs(p) && l.w.part(p).err == nil {
 			return p
 		}

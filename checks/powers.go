@@ -35,6 +35,9 @@ type levers struct {
 	debian *bool
 	// strictSSH is why files of keys that others write are not known to be read.
 	strictSSH string
+	// found are programs by PATH and name, and sources texts of scripts that others read: most are of many scripts.
+	found   map[[2]string]string
+	sources map[string]string
 }
 
 type leverKey struct {
@@ -55,7 +58,8 @@ const maxLevers = 20_000
 
 func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
-	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}, sure: map[string]bool{}}
+	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}, sure: map[string]bool{},
+		found: map[[2]string]string{}, sources: map[string]string{}}
 	l.libs = libraries{read: map[string]objectRead{}, done: map[leverKey]bool{}}
 	sec := &snap.Powers
 	procs, err := s.processes()

@@ -268,8 +268,17 @@ func below(dir, p string) string {
 	return path.Join(dir, p)
 }
 
-func variableName(s string) bool {
-	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == "" && (s[0] < '0' || s[0] > '9')
+func variableName(s string) bool { return s != "" && nameLength(s) == len(s) }
+
+// nameLength is how many bytes of a text are the name of a variable.
+func nameLength(s string) int {
+	for i, c := range []byte(s) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // expand replaces variables of which the script says what they are.
@@ -283,15 +292,12 @@ func (r *shellReader) expand(w string) string {
 			out.WriteByte(w[i])
 			continue
 		}
-		end := i + 1
-		braced := end < len(w) && w[end] == '{'
+		from := i + 1
+		braced := from < len(w) && w[from] == '{'
 		if braced {
-			end++
+			from++
 		}
-		from := end
-		for end < len(w) && variableName(w[from:end+1]) {
-			end++
-		}
+		end := from + nameLength(w[from:])
 		value, ok := r.vars[w[from:end]]
 		if close := strings.IndexByte(w[end:], '}'); braced && close > 0 && defaulted.MatchString(w[end:end+close]) { // ${NAME:-WORD}
 			if word := strings.TrimLeft(w[end:end+close], ":-="); !ok || value == "" {
