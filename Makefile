@@ -9,6 +9,8 @@ MODELTOOLS  = ajv@8.20.0 ajv-formats@3.0.1 axe-core@4.14.1 mermaid@11.17.2 puppe
 FUZZTIME   ?= 10000x
 
 export CGO_ENABLED = 0
+# Of packages that are compiled without their folder, another clone has what did not change from the cache.
+export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 
 # What the tests of the kernel and of real components need, as Debian packages.
 PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server libcap-ng-utils libcap2-bin \
