@@ -152,8 +152,8 @@ func serviceIs(n byte) []ruleset.Expr {
 	}
 }
 
-// TestMarksOfFragments: a datagram has the marks and the type of service of its first fragment, so that those that a program gives another one do not count, and those that it
-// gives the first are not known (inet_frag_reasm_prepare).
+// TestMarksOfFragments: a datagram has the marks and the type of service of its first fragment, which is followed
+// for its sake: those that a program gives another one do not count (inet_frag_reasm_prepare).
 func TestMarksOfFragments(t *testing.T) {
 	for _, c := range []struct {
 		name, frag string
@@ -163,12 +163,12 @@ func TestMarksOfFragments(t *testing.T) {
 		bytes      bool
 	}{
 		{"the first", "first", true, markIs(7), Drop, false},
-		{"the last", "last", true, markIs(7), Unknown, false},
+		{"the last", "last", true, markIs(7), Drop, false},
 		{"a program that gives none", "last", false, markIs(7), Local, false},
 		{"the type of service of the first", "first", true, serviceIs(32), Drop, false},
-		{"the type of service of the last", "last", true, serviceIs(32), Unknown, false},
+		{"the type of service of the last", "last", true, serviceIs(32), Drop, false},
 		{"a type of service that nothing changes", "last", false, serviceIs(32), Drop, false},
-		{"the last, where a program writes over bytes", "last", false, markIs(7), Unknown, true},
+		{"the last, where a program writes over bytes", "last", false, markIs(7), Local, true},
 		{"the first, where it does", "first", false, markIs(7), Local, true},
 	} {
 		s := fixtures.Host()

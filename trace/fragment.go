@@ -83,7 +83,7 @@ func (w *walk) reassemble() {
 	if s.fragment == whole {
 		return
 	}
-	if s.later() && (w.given || w.filteredAlone()) {
+	if s.later() && !w.judged && (w.given || w.filteredAlone()) {
 		s.mark.unk, s.priority.unk = 0xffffffff, 0xffffffff
 		if s.v4 {
 			s.unk[1] = 0xff
@@ -91,7 +91,7 @@ func (w *walk) reassemble() {
 			s.unk[0], s.unk[1] = s.unk[0]|0x0f, s.unk[1]|0xf0
 		}
 	}
-	if s.later() && (w.rewrites || w.filteredAlone() && w.snap.NFTables.Ruleset.Rewrites()) {
+	if s.later() && !w.judged && (w.rewrites || w.filteredAlone() && w.snap.NFTables.Ruleset.Rewrites()) {
 		w.abort(nil, "what is written into the first fragment, whose headers the datagram has")
 	}
 	s.fragment = whole
@@ -115,13 +115,33 @@ func (w *walk) defrag(e *hookEntry) verdict {
 	if e.legacy != "" && w.choose(2, nil, "whether "+e.legacy+" has fragments put together was not read") == 1 {
 		return accept
 	}
-	if w.filteredAlone() && w.choose(2, nil, "whether the other fragments of the datagram get this far") == 1 {
+	if w.sibling != nil {
+		return w.meet()
+	}
+	if !w.complete() {
 		w.last = mark{text: "fragment"}
 		return verdict{kind: vDrop}
 	}
 	w.say("waits for the other fragments of its datagram")
 	w.reassemble()
 	return accept
+}
+
+// complete says whether the other fragments of the datagram get as far as this one.
+func (w *walk) complete() bool {
+	if !w.filteredAlone() && !w.given && !w.rewrites {
+		return true
+	}
+	switch w.siblings() {
+	case comes:
+		return true
+	case lost:
+		return false
+	case chosen:
+		return !w.conditional(nil, packet.AsSent, "the other fragments of the datagram get this far", packet.AsSent, "not all fragments of the datagram get this far")
+	case unsure:
+	}
+	return !w.filteredAlone() || w.choose(2, nil, "whether the other fragments of the datagram get this far") == 0
 }
 
 // filteredAlone says whether rules have judged the fragment by itself.

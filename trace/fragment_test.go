@@ -7,8 +7,8 @@ import (
 	"github.com/ringfence/ringfence/ruleset"
 )
 
-// TestDatagramsHaveTheFirstHeader: a datagram has the header of its first fragment, so that what rules write into that one alone is not known of
-// another, whichever field that is.
+// TestDatagramsHaveTheFirstHeader: a datagram has the header of its first fragment, so that what rules write into that one alone is so for
+// another too, whichever field that is.
 func TestDatagramsHaveTheFirstHeader(t *testing.T) {
 	dport := func(n byte) []ruleset.Expr {
 		return []ruleset.Expr{
@@ -32,9 +32,9 @@ func TestDatagramsHaveTheFirstHeader(t *testing.T) {
 		want       Outcome
 	}{
 		{"the time to live of the first", "first", put(&ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 8}, 5), ttl, Drop},
-		{"the time to live of the last", "last", put(&ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 8}, 5), ttl, Unknown},
+		{"the time to live of the last", "last", put(&ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 8}, 5), ttl, Drop},
 		{"the port of the first", "first", put(&ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2}, 0, 80), append(dport(80), drop), Drop},
-		{"the port of the last", "last", put(&ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2}, 0, 80), append(dport(80), drop), Unknown},
+		{"the port of the last", "last", put(&ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2}, 0, 80), append(dport(80), drop), Drop},
 	} {
 		s := fixtures.Host()
 		before := ruleset.Chain{Name: "p", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Priority: -450, Policy: ruleset.Accept}}
@@ -49,6 +49,40 @@ func TestDatagramsHaveTheFirstHeader(t *testing.T) {
 		}
 		if f := New(s).Packet(p); f.Fate != c.want {
 			t.Errorf("%s: %+v, want %s", c.name, f, c.want)
+		}
+	}
+}
+
+// TestFragmentsThatDoNotCome: a fragment whose datagram lacks another one goes no further than to where they are put together; what becomes of one
+// that rules take by its data, its sender decides.
+func TestFragmentsThatDoNotCome(t *testing.T) {
+	load := func(base string, off uint32, mask, want []byte) []ruleset.Expr {
+		return []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: base, Offset: off, Len: 2, Dreg: 8}},
+			{Name: "bitwise", Bitwise: &ruleset.Bitwise{Sreg: 8, Dreg: 8, Len: 2, Op: "mask", Mask: mask, Xor: []byte{0, 0}}},
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 8, Op: "==", Data: want}}, drop,
+		}
+	}
+	port := load(ruleset.BaseTransport, 2, []byte{0xff, 0xff}, []byte{0, 22})
+	offset := load(ruleset.BaseNetwork, 6, []byte{0x1f, 0xff}, []byte{0, 0}) // of the first
+	for _, c := range []struct {
+		name, frag, to string
+		rule           []ruleset.Expr
+		want           Outcome
+		fates          int
+	}{
+		{"the last, where the first is dropped", "last", "10.10.0.1:22", offset, Drop, 0},
+		{"what is forwarded is not put together", "last", "203.0.113.9:22", offset, Forward, 0},
+		{"the first, where data of the others may be dropped", "first", "10.10.0.1:80", port, Unknown, 2},
+	} {
+		s := fixtures.Host()
+		before := ruleset.Chain{Name: "p", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Priority: -450, Policy: ruleset.Accept}}
+		before.Rules = []ruleset.Rule{{Exprs: c.rule}}
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{before}}}}
+		p := parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > "+c.to+" syn")
+		p.Frag = c.frag
+		if f := New(s).Packet(p); f.Fate != c.want || len(f.ByTraffic) != c.fates {
+			t.Errorf("%s: %+v, want %s and %d fates", c.name, f, c.want, c.fates)
 		}
 	}
 }

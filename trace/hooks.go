@@ -46,6 +46,8 @@ type walk struct {
 	physIn   *link      // the port of a bridge that br_netfilter knows the packet to have come in by
 	physOut  *link      // that by which it is switched
 	held     *link      // the port by which a packet came in that has come no further than that
+	sibling  *sibling   // another fragment is asked about
+	judged   bool       // the packet has what its datagram's first fragment has
 	zone     zone
 	begins   *Begun // the packet is the first answer of that connection
 	// tag is the realm of the route that the packet has, wayBack what the way back to its sender adds to that.
@@ -85,7 +87,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
 	in := w.names[p.In]
-	w.physIn, w.physOut = nil, nil
+	w.physIn, w.physOut, w.judged = nil, nil, false
 	w.before, w.held, w.given, w.rewrites = false, nil, false, false
 	w.tag, w.wayBack = word{}, word{}
 	w.skb.build(p, in)

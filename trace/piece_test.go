@@ -25,7 +25,7 @@ func TestBytesThatSendersChoose(t *testing.T) {
 		{Name: "payload", Payload: &ruleset.Payload{Sreg: 1, Base: ruleset.BaseTransport, Offset: 14, Len: 2, Set: true}},
 	}
 	option := []ruleset.Expr{{Name: "exthdr", Extra: &ruleset.Extra{Exthdr: &ruleset.Exthdr{Dreg: 1, Type: 8, Len: 1, Op: 1, Present: true}}}, th(0, 1, 1)[1]}
-	const syn, last, ping = "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn frag last", "icmp 10.10.0.9 > 10.10.0.1 type 8"
+	const syn, last, ping = "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn", "tcp 10.10.0.9:40000 > 203.0.113.9:22 syn frag last", "icmp 10.10.0.9 > 10.10.0.1 type 8"
 	for name, c := range map[string]struct {
 		packet string
 		rules  [][]ruleset.Expr // each drops

@@ -328,6 +328,14 @@ func (w *walk) deliver(toMany bool) Fate {
 	}
 	w.say("routed to the host itself")
 	if w.skb.v4 { // ip_local_deliver; IPv6 does it after the input hook
+		switch {
+		case w.skb.fragment == whole:
+		case w.sibling != nil:
+			w.meet()
+			return Fate{}
+		case !w.complete():
+			return w.drop("fragment")
+		}
 		w.reassemble()
 	}
 	w.passed = mark{text: "route"}
