@@ -109,6 +109,10 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 		} else if how != "" {
 			add(brake{Off: "approvals", How: how})
 		}
+	case geminiFiles[pt.Name] != "" && !p.titled():
+		if err := s.geminiProject(pt.Name, p); err != nil {
+			unread(err.Error())
+		}
 	case p.titled():
 		unread("a title is in the place of its arguments")
 	default:
@@ -168,6 +172,8 @@ var settings = []struct {
 	{"codex", ".codex/config.toml", codexBrakes},
 	{"aider", aiderFile, aiderBrakes},
 	{"hermes", ".hermes/config.yaml", hermesBrakes},
+	{"gemini-cli", ".gemini/settings.json", geminiBrakes},
+	{"qwen-code", ".qwen/settings.json", qwenBrakes},
 }
 
 // claudeAsks is that the administrator has Claude Code ask before each command, or keeps it in its sandbox.

@@ -24,7 +24,7 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty := scanWithProcess(t, map[string]string{
+	empty := agentIn(t, "/", map[string]string{
 		"x/node_modules/cline/package.json": `{"name": "cline", "version": "3.0.65"}`, "old/node_modules/cline/package.json": `{"name": "cline", "version": "2.8.1"}`,
 	})
 	for _, c := range []struct{ runtime, line, off string }{
@@ -86,6 +86,29 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 	}
 }
 
+// TestBrakesOfAProjectOfGemini: settings of a directory count if its user trusts that, which is not known.
+func TestBrakesOfAProjectOfGemini(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, files := range map[string]map[string]string{
+		"gemini-cli": {"p/.gemini/settings.json": `{"tools": {"allowed": ["run_shell_command"]}}`}, "qwen-code": {"p/.qwen/settings.json": `{"tools": {"approvalMode": "yolo"}}`},
+	} {
+		files["p/x"] = ""
+		s := scanWithProcess(t, files)
+		p := &process{argv: []string{"node", "/usr/bin/x"}}
+		p.PID, p.Exe = 77, "/usr/bin/node"
+		if list := s.brakesOf(patternOf(patterns, name), p); len(list) != 1 || !strings.Contains(list[0].Unread, "working directory") {
+			t.Errorf("%s, a directory that is not known: %+v", name, list)
+		}
+		s = agentIn(t, "/p", files)
+		if list := s.brakesOf(patternOf(patterns, name), p); len(list) != 1 || !strings.Contains(list[0].Unread, "trusts the directory") {
+			t.Errorf("%s: %+v", name, list)
+		}
+	}
+}
+
 // TestBrakesOfAider: what a running aider reads besides its arguments, of which argparse takes beginnings too.
 func TestBrakesOfAider(t *testing.T) {
 	_, patterns, err := loadPatterns()
@@ -112,16 +135,7 @@ func TestBrakesOfAider(t *testing.T) {
 	} {
 		files := map[string]string{"environ": "HOME=/home/u\x00", "etc/passwd": "u:x:1000:1000::/home/u:/bin/bash\n", "p/a/b/x": "", "home/u/x": "", "p/.git/HEAD": "x"}
 		maps.Copy(files, c.files)
-		s, root := hostOf(t, files)
-		for link, to := range map[string]string{"root": "../..", "cwd": "/p/a/b"} {
-			if err := os.MkdirAll(filepath.Join(root, "proc/77"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Symlink(to, filepath.Join(root, "proc/77", link)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		writeFile(t, filepath.Join(root, "proc/77/environ"), files["environ"])
+		s := agentIn(t, "/p/a/b", files)
 		p := &process{argv: strings.Split("python3|/usr/bin/aider"+c.args, "|")}
 		p.PID, p.UID, p.Exe = 77, 1000, "/usr/bin/python3"
 		got := ""
@@ -134,6 +148,19 @@ func TestBrakesOfAider(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
+}
+
+// agentIn is a host of files with the process 77 in a directory; the file environ is its environment.
+func agentIn(t *testing.T, cwd string, files map[string]string) *Scan {
+	t.Helper()
+	s, root := hostOf(t, files)
+	writeFile(t, filepath.Join(root, "proc/77/environ"), files["environ"])
+	for link, to := range map[string]string{"root": "../..", "cwd": cwd} {
+		if err := os.Symlink(to, filepath.Join(root, "proc/77", link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
 }
 
 // tree makes files for a scan, and says below which directory; a name that ends with a slash is a directory.
@@ -174,6 +201,12 @@ func TestBrakesInSettings(t *testing.T) {
 		"codex, a profile":               {map[string]string{"root/.codex/config.toml": "profile = \"a\"\n[profiles.a]\nsandbox_mode = \"danger-full-access\"\n"}, []string{"sandbox"}},
 		"codex, another":                 {map[string]string{"root/.codex/config.toml": "[profiles.a]\nsandbox_mode = \"danger-full-access\"\n"}, nil},
 		"aider":                          {map[string]string{"root/.aider.conf.yml": "yes-always: true\n"}, []string{"approvals"}},
+		"gemini, all commands":           {map[string]string{"root/.gemini/settings.json": `{"tools": {"allowed": ["x", "ShellTool"]}} // x`}, []string{"approvals"}},
+		"gemini, some":                   {map[string]string{"root/.gemini/settings.json": `{"tools": {"allowed": ["run_shell_command(git)"], "approvalMode": "yolo"}}`}, nil},
+		"gemini, asks":                   {map[string]string{"root/.gemini/settings.json": `{"tools": {"allowed": ["run_shell_command"], "confirmationRequired": ["run_shell_command"]}}`}, nil},
+		"gemini, no JSON":                {map[string]string{"root/.gemini/settings.json": `[`}, []string{"unread"}},
+		"qwen":                           {map[string]string{"root/.qwen/settings.json": `{"tools": {"approvalMode": "YOLO"}}`}, []string{"approvals"}},
+		"qwen, asks":                     {map[string]string{"root/.qwen/settings.json": `{"tools": {"approvalMode": "auto-edit"}}`}, nil},
 		"hermes":                         {map[string]string{"root/.hermes/config.yaml": "approvals:\n  mode: off\n"}, []string{"approvals"}},
 		"nothing":                        {map[string]string{"root/": ""}, nil},
 	} {
