@@ -30,7 +30,7 @@ func collectNFTables(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 		out.worse(snapshot.Error, "the packet filter can only be read on a live host")
 		return out
 	}
-	rs, err := ReadRuleset(ctx, s.Host)
+	rs, err := settledRuleset(ctx, s.Host)
 	switch {
 	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EINVAL):
 		out.worse(snapshot.Absent, "the kernel has no nf_tables: %v", err)

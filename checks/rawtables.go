@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,8 +18,19 @@ import (
 )
 
 // DumpRuleset reads the ruleset as the kernel tells it, message by message, in an order in which it can be
-// loaded again: tables, chains, objects, sets, their elements, rules.
-func DumpRuleset(_ context.Context, h *host.Host) ([]ruleset.Message, error) {
+// loaded again: tables, chains, objects, sets, their elements, rules. It waits for a program that is about to replace them.
+func DumpRuleset(ctx context.Context, h *host.Host) ([]ruleset.Message, error) {
+	for begin := time.Now(); ; {
+		list, err := dumpRuleset(h)
+		between := slices.ContainsFunc(list, func(m ruleset.Message) bool { return m.Table() == reloading })
+		if err != nil || !between || time.Since(begin) > longestReload || ctx.Err() != nil {
+			return list, err
+		}
+		time.Sleep(restful)
+	}
+}
+
+func dumpRuleset(h *host.Host) ([]ruleset.Message, error) {
 	conn, err := h.Netlink(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, err
