@@ -69,7 +69,7 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 		plan := makeWindows(r, s, cfg, Options{}, false)
 		add(commandPlan, "the commands that make block rules for what is open", plan.targets(), nil)
 		if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {
-			add(commandPlan+withNetwork, "the same, but NETWORK keeps its access", makeWindows(r, s, cfg, Options{AllowFrom: someNetwork}, false).targets(), nil)
+			add(commandPlan+withNetwork, "the commands that make block rules for what is open, but NETWORK keeps its access", makeWindows(r, s, cfg, Options{AllowFrom: someNetwork}, false).targets(), nil)
 		}
 		byHand(r, new(Plan), taken, add)
 		return finding.Ordered(list, open)
@@ -80,7 +80,7 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 	add(commandFiles, "put files of services in place", plan.byFiles(r), nil)
 	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {
 		named := Make(r, s, cfg, Options{AllowFrom: someNetwork})
-		add(commandFix+withNetwork, "the same, but NETWORK keeps its access", named.targets(), inside.left(named))
+		add(commandFix+withNetwork, "load rules that drop what is open, but NETWORK keeps its access", named.targets(), inside.left(named))
 	}
 	if len(inside.closes) > 0 {
 		add("", "give what runs in the network namespace of the host one of its own, since no rule keeps it out: "+inside.who, nil, inside.closes)
