@@ -244,7 +244,7 @@ func (p *Policies) compile(c *ast.Compiler) error {
 	p.compiler = c
 	p.compiler.Compile(p.modules)
 	if p.compiler.Failed() {
-		return fmt.Errorf("%w: %w", ErrPolicy, p.compiler.Errors)
+		return compileErrors(p.compiler.Errors)
 	}
 	byID := map[string]string{}
 	var wrong []error // of all policies, so that they are mended in one go
