@@ -392,8 +392,8 @@ func newTally() *tally { return &tally{causes: map[string]int{}, fates: map[stri
 
 func (s *tally) report(t *testing.T) {
 	t.Helper()
-	t.Logf("%d packets, %d disagreements, %d unknown (%.2f%%), of %d of them the fates are told, fates %v, causes %v", s.packets, len(s.wrong), s.unknown,
-		100*float64(s.unknown)/float64(max(s.packets, 1)), s.told, s.fates, s.causes)
+	t.Logf("%d packets, %d disagreements, %d unknown (%.2f%%), of %d of them the fates are told (%.2f%% are not), fates %v, causes %v", s.packets, len(s.wrong), s.unknown,
+		100*float64(s.unknown)/float64(max(s.packets, 1)), s.told, 100*float64(s.unknown-s.told)/float64(max(s.packets, 1)), s.fates, s.causes)
 	for i, w := range s.wrong {
 		if i == 40 {
 			t.Errorf("and %d more", len(s.wrong)-i)
