@@ -323,15 +323,15 @@ func sambaAccess(d *dataFiles) access {
 		if isYes(get("printable", "printok")) {
 			v.gives = "prints at " + sh.name
 		}
-		if get("hostsallow", "allowhosts") != "" || get("hostsdeny", "denyhosts") != "" {
+		if someHosts(get("hostsallow", "allowhosts"), get("hostsdeny", "denyhosts"), "ALL") {
 			v.login, v.how = dataSome, v.how+", and some hosts alone"
 		}
 		a = moreOpen(a, v)
 	}
-	if a.login == dataAsks {
+	if a.login != dataNone {
 		a = d.usershares(all, a)
 	}
-	if more != "" && a.login == dataAsks && a.err == nil {
+	if more != "" && a.login != dataNone && a.err == nil {
 		return access{err: errors.New(file + " includes " + more + ", which is not read")}
 	}
 	return a

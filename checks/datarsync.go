@@ -173,18 +173,18 @@ func (f *rsyncFile) access(m *section) access {
 	}
 	does := strings.Join(slices.DeleteFunc([]string{map[bool]string{true: "reads"}[reads], map[bool]string{true: "writes"}[writes]}, func(s string) bool { return s == "" }), " and ")
 	a := access{login: dataNone, gives: does + " the files of " + get("path"), how: "the module " + m.name + " has no auth users"}
-	if rsyncSome(get("hostsallow"), get("hostsdeny")) {
+	if someHosts(get("hostsallow"), get("hostsdeny")) {
 		a.login, a.how = dataSome, a.how+", and some hosts alone"
 	}
 	return a
 }
 
-// rsyncSome says of the lists of hosts that they let some in alone: who is in none of them is let in where anybody is denied by name, or nobody is
-// allowed so (access.c of rsync).
-func rsyncSome(allow, deny string) bool {
+// someHosts says of the lists of hosts that they let some in alone: who is in none of them is let in where anybody is denied by name, or nobody is
+// allowed so (access.c of rsync and of Samba). Samba has a word for everybody besides.
+func someHosts(allow, deny string, all ...string) bool {
 	everybody := func(list string) bool {
 		return slices.ContainsFunc(strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t", r) }), func(h string) bool {
-			return strings.Trim(h, "*") == "" || strings.HasSuffix(h, "/0") || strings.HasSuffix(h, "/0.0.0.0")
+			return strings.Trim(h, "*") == "" || strings.HasSuffix(h, "/0") || strings.HasSuffix(h, "/0.0.0.0") || slices.Contains(all, strings.ToUpper(h))
 		})
 	}
 	return !everybody(allow) && (everybody(deny) || allow != "" && deny == "")
