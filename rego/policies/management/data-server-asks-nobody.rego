@@ -47,9 +47,15 @@ _open(m, zone) := [svc |
 
 _ports(services) := concat(", ", sort({sprintf("%s %d", [svc.proto, svc.port]) | some svc in services}))
 
-# A server is told of once, with all of its sockets; another of the same name has other ports.
+# A server is told of once, with all of its sockets; another of the same name has other ports. It is the same server when less of it is open; ports that the
+# kernel gives are others each time.
+_key(m) := sprintf("%s (%s)", [m.key, _ports(given)]) if {
+	given := [svc | some svc in m.services; svc.proto == "tcp"; svc.port < 32768]
+	count(given) > 0
+} else := sprintf("%s (%s)", [m.key, _ports([svc | some svc in m.services; svc.proto == "tcp"])])
+
 finding contains {
-	"resource": {"kind": "server", "key": sprintf("%s (%s)", [m.key, _ports(open)])},
+	"resource": {"kind": "server", "key": _key(m)},
 	"message": sprintf("who connects to %s (%s) from the %s zone%s %s, without a password", [m.key, _ports(open), zone, _from(m), _fact(m, "gives")]),
 	"severity": _severity(m, open),
 	"zone": zone,
@@ -83,7 +89,7 @@ _severity(m, open) := "medium" if {
 
 # What processes of workloads reach on the host itself.
 finding contains {
-	"resource": {"kind": "server", "key": sprintf("%s (%s)", [m.key, _ports(local)])},
+	"resource": {"kind": "server", "key": _key(m)},
 	"message": sprintf("every workload on the host that connects to %s (%s) %s, without a password", [m.key, _ports(local), _fact(m, "gives")]),
 	"severity": "low",
 	"zone": "workload",

@@ -46,3 +46,19 @@ test_unread_is_unknown if {
 }
 
 test_unclear_is_unknown if count(check.unknown) == 1 with input as _doc("data", _all, _svc("external", "unknown", false))
+
+# What is closed of a server makes no other server of what is left, nor does a port that the kernel gave it this time.
+test_the_key_is_that_of_the_server if {
+	svc := _svc("external", "reachable", false)
+	closed := object.union(_svc("external", "unreachable", false), {"port": 6380})
+	given := object.union(svc, {"port": 40123})
+	keys := {f.resource.key |
+		some list in [[svc, closed], [svc, object.union(svc, {"port": 6380})], [svc, closed, given], [closed, _svc("workload", "reachable", true)]]
+		some f in check.finding with input as object.union(_doc("data", _all, svc), {"managed": [object.union(_doc("data", _all, svc).managed[0], {"services": list})]})
+	}
+	keys == {"Redis (tcp 6379, tcp 6380)"}
+}
+
+test_the_key_of_given_ports_alone if {
+	{f.resource.key | some f in check.finding} == {"Redis (tcp 40123)"} with input as _doc("data", _all, object.union(_svc("external", "reachable", false), {"port": 40123}))
+}
