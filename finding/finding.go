@@ -241,7 +241,7 @@ type Result struct {
 	Reason      string     `json:"reason,omitempty"` // why unknown, not applicable or waived; of a failed one, what was not seen
 	Remediation string     `json:"remediation"`
 	References  References `json:"references"`
-	Findings    []Finding  `json:"findings,omitempty"`
+	Findings    []Finding  `json:"findings,omitzero"`
 	Unknowns    []Unclear  `json:"unknowns,omitempty"`
 	// Under are the assumptions that it rests on: it passes only while they hold.
 	Under []Under `json:"under,omitempty"`

@@ -22,7 +22,7 @@ func TestJSONInPartsIsTheSame(t *testing.T) {
 		"one":   {Exposures: []finding.Exposure{exposure}, Host: finding.Host{Name: hostile}},
 		"many": {
 			Exposures: []finding.Exposure{exposure, {}, exposure}, Forwards: []finding.Forward{{From: hostile}, {Because: []finding.Cause{{Text: "a"}}}},
-			Results: []finding.Result{{ID: hostile}},
+			Results: []finding.Result{{ID: hostile, Findings: []finding.Finding{}}},
 		},
 		"forwards": {Forwards: []finding.Forward{{}}},
 		"full":     {Exposures: []finding.Exposure{full[finding.Exposure](t)}, Forwards: []finding.Forward{full[finding.Forward](t)}},
@@ -69,4 +69,26 @@ func full[T any](t *testing.T) (v T) {
 	}
 	fill(reflect.ValueOf(&v).Elem())
 	return v
+}
+
+// TestEachResultHasFindings: who reads a report asks each result for its findings (jq '.results[].findings[]'): a list is there also where it is empty,
+// also of a report that was kept before.
+func TestEachResultHasFindings(t *testing.T) {
+	r := &finding.Report{Results: []finding.Result{{ID: "a/none", Status: finding.Pass}, {ID: "a/one", Status: finding.Fail, Findings: []finding.Finding{{Message: "m"}}}}}
+	var out bytes.Buffer
+	if err := writeJSON(&out, []*finding.Report{r}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Results []map[string]any }
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{0, 1} {
+		if list, ok := got.Results[i]["findings"].([]any); !ok || len(list) != want {
+			t.Errorf("result %d: %v", i, got.Results[i]["findings"])
+		}
+	}
+	if r.Results[0].Findings != nil {
+		t.Error("the report itself was changed")
+	}
 }

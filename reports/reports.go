@@ -203,6 +203,12 @@ func writeReport(w io.Writer, r *finding.Report) error {
 	if len(r.Forwards) > 0 {
 		short.Forwards = []finding.Forward{}
 	}
+	short.Results = slices.Clone(r.Results) // each says that it has no findings: who reads them asks each
+	for i := range short.Results {
+		if short.Results[i].Findings == nil {
+			short.Results[i].Findings = []finding.Finding{}
+		}
+	}
 	text, err := indented(&short)
 	if err != nil {
 		return err
