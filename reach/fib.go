@@ -397,6 +397,9 @@ func (f *fib) apply(r *snapshot.PolicyRule, c cube) (done []routed, rest []cube)
 		if p.kind == routeKind["throw"] || r.SuppressBits > 0 && p.bits < r.SuppressBits && !p.refuses() {
 			continue
 		}
+		if !slices.ContainsFunc(rest, func(l cube) bool { return l.sets[fDaddr].overlaps(p.addrs) }) {
+			continue // most routes lead none of them
+		}
 		var next []cube
 		for _, l := range rest {
 			in, out := l.split(fDaddr, p.addrs)
