@@ -58,8 +58,10 @@ const maxLevers = 20_000
 
 func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
-	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}, sure: map[string]bool{},
-		found: map[[2]string]string{}, sources: map[string]string{}}
+	l := &levers{
+		s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}, sure: map[string]bool{},
+		found: map[[2]string]string{}, sources: map[string]string{},
+	}
 	l.libs = libraries{read: map[string]objectRead{}, done: map[leverKey]bool{}}
 	sec := &snap.Powers
 	procs, err := s.processes()

@@ -60,7 +60,8 @@ func TestFragmentsThatDoNotCome(t *testing.T) {
 		return []ruleset.Expr{
 			{Name: "payload", Payload: &ruleset.Payload{Base: base, Offset: off, Len: 2, Dreg: 8}},
 			{Name: "bitwise", Bitwise: &ruleset.Bitwise{Sreg: 8, Dreg: 8, Len: 2, Op: "mask", Mask: mask, Xor: []byte{0, 0}}},
-			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 8, Op: "==", Data: want}}, drop,
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 8, Op: "==", Data: want}},
+			drop,
 		}
 	}
 	port := load(ruleset.BaseTransport, 2, []byte{0xff, 0xff}, []byte{0, 22})
