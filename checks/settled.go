@@ -37,23 +37,24 @@ func settledRuleset(ctx context.Context, h *host.Host) (*ruleset.Ruleset, error)
 		case <-time.After(restful):
 		}
 		between := slices.ContainsFunc(rs.Tables, func(t ruleset.Table) bool { return t.Name == reloading })
-		now, gerr := generationOf(h)
+		changed := rulesChanged(h, rs.Generation)
 		switch {
-		case gerr != nil, between && time.Since(begin) > longestReload, !between && (now == rs.Generation || n >= restlessReads):
+		case between && time.Since(begin) > longestReload, !between && (!changed || n >= restlessReads):
 			return rs, nil
-		case now != rs.Generation:
+		case changed:
 			rs, err = ReadRuleset(ctx, h)
 		}
 	}
 	return rs, err
 }
 
-// generationOf is the number of the last change of the ruleset of our own network namespace.
-func generationOf(h *host.Host) (uint32, error) {
+// rulesChanged says that the ruleset of our own network namespace has another number than this one. If it cannot be asked, nothing is seen to change.
+func rulesChanged(h *host.Host, generation uint32) bool {
 	conn, err := h.Questions(unix.NETLINK_NETFILTER)
 	if err != nil {
-		return 0, err
+		return false
 	}
 	defer conn.Close()
-	return (&nfReader{conn: conn}).generation()
+	now, err := (&nfReader{conn: conn}).generation()
+	return err == nil && now != generation
 }

@@ -230,6 +230,7 @@ func (w *walk) portInSet(set *ruleset.IPSet, source bool) (n uint16, why string)
 			return 0, "the type and code of ICMP"
 		}
 		return binary.BigEndian.Uint16(s.nh[s.thoff:]), ""
+	case ruleset.AsZero, ruleset.Never:
 	}
 	return 0, ""
 }

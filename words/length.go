@@ -14,7 +14,7 @@ func Length(text string) (time.Duration, error) {
 	var whole time.Duration
 	days, rest, ok := strings.Cut(text, "d")
 	if !ok {
-		days, rest = "", text
+		rest = text
 	} else {
 		hours, err := time.ParseDuration(days + "h")
 		if err != nil || strings.Trim(days, ".0123456789") != "" || hours > math.MaxInt64/24 {
