@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/bed"
@@ -22,11 +23,12 @@ func TestFixKeepsOnePortOfAServer(t *testing.T) {
 	b := newBed(t)
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "smb.conf")
-	text := "[global]\nmap to guest = Bad User\nguest account = root\nlog file = " + dir + "/log\n"
+	var text strings.Builder
+	text.WriteString("[global]\nmap to guest = Bad User\nguest account = root\nlog file = " + dir + "/log\n")
 	for _, of := range []string{"private dir", "lock directory", "state directory", "cache directory", "pid directory", "ncalrpc dir"} {
-		text += fmt.Sprintf("%s = %s\n", of, dir)
+		fmt.Fprintf(&text, "%s = %s\n", of, dir)
 	}
-	if err := os.WriteFile(conf, []byte(text+"[s]\npath = "+dir+"\nguest ok = yes\n"), 0o600); err != nil {
+	if err := os.WriteFile(conf, []byte(text.String()+"[s]\npath = "+dir+"\nguest ok = yes\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	smbd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", "smbd", "-F", "-s", conf)
