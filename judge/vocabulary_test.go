@@ -184,7 +184,7 @@ func TestKeysOfReachAreZones(t *testing.T) {
 		case c.wrong == "":
 			all.add(c.body, m, nil)
 		case c.typed:
-			refused(t, []string{"have: \"" + c.wrong + "\"", "want (one of): ", "/mine.rego:1"}, m)
+			refused(t, []string{" has no " + c.wrong + "; ", "/mine.rego:1"}, m)
 		default:
 			all.add(c.body, m, []string{"zone \"" + c.wrong + "\": want external, ", "did you mean", "/mine.rego:1"})
 		}
