@@ -110,7 +110,11 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 			add(brake{Off: "approvals", How: how})
 		}
 	case geminiFiles[pt.Name] != "" && !p.titled():
-		if err := s.geminiProject(pt.Name, p); err != nil {
+		err := s.geminiProject(pt.Name, p)
+		if err == nil && pt.Name == "gemini-cli" {
+			err = s.geminiRules(p)
+		}
+		if err != nil {
 			unread(err.Error())
 		}
 	case p.titled():
@@ -163,11 +167,13 @@ func (s *Scan) homes() (list []user, more bool) {
 	return list, false
 }
 
-// settings are files of agents in a home, and what of them takes the brakes off. managed is what the administrator forbids.
-var settings = []struct {
+// setting is a file of an agent in a home, and what of it takes the brakes off. managed is what the administrator forbids.
+type setting struct {
 	runtime, file string
 	off           func(text string, managed map[string]bool) (off, how string, err error)
-}{
+}
+
+var settings = []setting{
 	{"claude-code", ".claude/settings.json", claudeBrakes},
 	{"codex", ".codex/config.toml", codexBrakes},
 	{"aider", aiderFile, aiderBrakes},
@@ -285,7 +291,15 @@ func (s *Scan) findBrakes(sec *snapshot.Agents, patterns []*pattern) {
 		if b, ok := s.openCodeHome(&u); ok && len(sec.Brakes) < maxBrakes {
 			sec.Brakes = append(sec.Brakes, b)
 		}
-		for _, f := range settings {
+		files := slices.Clone(settings)
+		rules, more := s.Host.Glob(path.Join(u.home, geminiPolicies))
+		for _, file := range rules[:min(len(rules), maxPolicies)] {
+			files = append(files, setting{"gemini-cli", strings.TrimPrefix(file, u.home+"/"), geminiRulesOf})
+		}
+		if more || len(rules) > maxPolicies {
+			read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("there are more rules of Gemini CLI in %s than were read", u.home)}
+		}
+		for _, f := range files {
 			file := path.Join(u.home, f.file)
 			b, err := s.readAs(&u, file)
 			if gone(err) {

@@ -16,6 +16,11 @@ var geminiFiles = map[string]string{"gemini-cli": ".gemini/settings.json", "qwen
 // asks is an option alone.
 func geminiBrakes(text string, _ map[string]bool) (off, how string, err error) {
 	m, err := geminiSettings(text)
+	for _, key := range []string{"policyPaths", "adminPolicyPaths"} {
+		if list, ok := m[key].([]any); ok && len(list) > 0 {
+			return "", "", fmt.Errorf("%s names files of rules: %s", key, rulesUnfollowed)
+		}
+	}
 	if err != nil || !geminiShell(m, "allowed") || geminiShell(m, "confirmationRequired") || geminiShell(m, "exclude") {
 		return "", "", err
 	}
