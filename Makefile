@@ -15,7 +15,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 # What the tests of the kernel and of real components need, as Debian packages.
 PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server libcap-ng-utils libcap2-bin \
 	busybox-static python3 runc crun podman netavark docker.io openbsd-inetd uidmap slirp4netns passt openipmi ipmitool sudo acl sqlite3 \
-	man-db libwin-hivex-perl bubblewrap socat dbus samba
+	man-db libwin-hivex-perl bubblewrap socat dbus samba opendoas logrotate less
 
 # Every fuzz target as package:target.
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad reach:FuzzModel \

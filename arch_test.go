@@ -67,7 +67,8 @@ var ours = map[string][]string{
 	"replica":       {"host", "host/wire", "snapshot", "ruleset"},
 	"fixtures":      {"snapshot", "ruleset"},
 	"e2e":           {},
-	"e2e/bed":       {},
+	"e2e/bed":       {"need"},
+	"need":          {},
 	"e2e/oracle":    {},
 	"e2e/hostile":   {}, // tests alone
 }

@@ -58,7 +58,7 @@ func lookUp(m int32) []instruction {
 // answer as they do for traffic.
 func TestProgramsAreReadBeforeTheyRun(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("needs root, to load programs")
+		t.Fatal("needs root, to load programs")
 	}
 	st, err := host.Local().Stat("/proc/self/ns/net")
 	if err != nil {

@@ -39,7 +39,7 @@ func TestKnownSocketsAreAsTold(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := host.HasSockets(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP); err != nil {
-				t.Skipf("the kernel has no MPTCP: %v", err)
+				t.Skipf("the kernel lacks: MPTCP: %v", err)
 			}
 			ns := netnsWith(t, c.sockets)
 			var plain, got []snapshot.Socket

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/need"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/sshd"
 )
@@ -51,10 +52,7 @@ func TestSSHDReadsTheSame(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("needs root: sshd -T reads host keys")
 	}
-	program, err := exec.LookPath("/usr/sbin/sshd")
-	if err != nil {
-		t.Skip("needs the program sshd")
-	}
+	program := need.Program(t, "/usr/sbin/sshd")
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key")
 	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
@@ -427,9 +425,7 @@ func withSSHD(t *testing.T) bool {
 	if os.Geteuid() != 0 {
 		t.Fatal("needs root: mounts of its own")
 	}
-	if _, err := exec.LookPath("/usr/sbin/sshd"); err != nil {
-		t.Skip("needs the program sshd")
-	}
+	need.Program(t, "/usr/sbin/sshd")
 	cmd := exec.Command("unshare", "-m", "sh", "-ec",
 		`mount -t tmpfs none /run; mkdir /run/sshd; mount -t tmpfs none /etc/ssh; ssh-keygen -A >/dev/null; exec "$0" -test.run "^$1\$" -test.v`, os.Args[0], t.Name())
 	cmd.Env = append(os.Environ(), within+"=1")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/bed"
+	"github.com/ringfence/ringfence/need"
 )
 
 // TestConnectionsThatBegin: what conntrack knows of a connection that begins is known: what it has carried, and that it has no helper and no labels, but
@@ -38,16 +39,14 @@ func TestConnectionsThatBegin(t *testing.T) {
 		rules := "flush ruleset\ntable inet f {\n" + object + "\nchain i { type filter hook input priority 0; policy drop; ct state established accept; " + first + "\n" + c.rule + "\n}\n}"
 		cmd := exec.Command("nft", "-f", "-")
 		cmd.Stdin = strings.NewReader(bed.Spread(rules))
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Logf("%s: this kernel has it not: %s", c.rule, out)
-			continue
-		}
-		check(c.rule, c.unknown)
+		out, err := cmd.CombinedOutput()
+		t.Run(c.rule, func(t *testing.T) {
+			need.Kernel(t, out, err)
+			check(c.rule, c.unknown)
+		})
 	}
 	bed.Shell(t, "nft flush ruleset")
-	if _, err := exec.LookPath("iptables-nft-restore"); err != nil {
-		return
-	}
+	bed.Need(t, "iptables-nft-restore")
 	for _, rule := range []string{`-m helper --helper ftp`, `-m helper ! --helper ftp`} {
 		cmd := exec.Command("iptables-nft-restore")
 		cmd.Stdin = strings.NewReader("*filter\n:INPUT DROP\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A INPUT " + rule + " -j ACCEPT\nCOMMIT\n")

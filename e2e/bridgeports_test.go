@@ -56,7 +56,7 @@ ip -n b addr add 172.18.0.3/24 dev eth0; ip -n b addr add fd18::3/64 dev eth0 no
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if strings.Contains(c.set, "nf_call") && !hasFilter {
-				t.Skip("no br_netfilter")
+				t.Skip("the kernel lacks: br_netfilter (CONFIG_BRIDGE_NETFILTER)")
 			}
 			bed.Shell(t, "%s", c.set)
 			for _, q := range []struct{ way, from, ns, to4, to6 string }{

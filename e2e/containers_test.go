@@ -83,11 +83,7 @@ func TestRealContainers(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	for _, tool := range []string{"dockerd", "podman", "runc", "busybox", "getpcaps", "pscap"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs the program %s (make deps installs it)", tool)
-		}
-	}
+	bed.Need(t, "dockerd", "podman", "runc", "busybox", "getpcaps", "pscap")
 	ns := "rfct"
 	bed.Shell(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })

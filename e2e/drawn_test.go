@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/bed"
+	"github.com/ringfence/ringfence/need"
 )
 
 // TestRulesThatDependOnMore: rules that go by what a connection has carried, by words and options that its sender writes, by hashes, numbers and
@@ -80,15 +81,12 @@ func TestRulesThatDependOnMore(t *testing.T) {
 				cmd = exec.Command("nft", "-f", "-")
 				cmd.Stdin = strings.NewReader(bed.Spread("table inet f {\nchain i { type filter hook input priority 0; policy drop; ct state established accept; " + c.rules + "\n}\n}"))
 			default:
-				if _, err := exec.LookPath("iptables-nft-restore"); err != nil {
-					t.Skip(err)
-				}
+				bed.Need(t, "iptables-nft-restore")
 				cmd = exec.Command("iptables-nft-restore")
 				cmd.Stdin = strings.NewReader("*filter\n:INPUT DROP\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A INPUT " + strings.ReplaceAll(c.rules, ";", "\n-A INPUT ") + "\nCOMMIT\n")
 			}
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Skipf("this kernel has it not: %s", out)
-			}
+			out, err := cmd.CombinedOutput()
+			need.Kernel(t, out, err)
 			want := c.want
 			if want == is || want == unsure {
 				want = verdictOf(gets("e", "203.0.113.1:22"))

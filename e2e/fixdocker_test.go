@@ -19,11 +19,7 @@ func TestFixBesideDockerd(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	for _, tool := range []string{"dockerd", "busybox", "iptables-nft-save"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs the program %s (make deps installs it)", tool)
-		}
-	}
+	bed.Need(t, "dockerd", "busybox", "iptables-nft-save")
 	ns := newBed(t).name + "host"
 	bed.Shell(t, "ip netns del %[1]s; ip netns add %[1]s", ns)
 	dir := t.TempDir()

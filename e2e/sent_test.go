@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/bed"
+	"github.com/ringfence/ringfence/need"
 )
 
 // TestMatchesOfWhatSendersWrite: iptables matches of what a sender chooses, of the clock, of groups of interfaces and of IPsec are answered as the kernel
@@ -60,9 +61,8 @@ func TestMatchesOfWhatSendersWrite(t *testing.T) {
 		t.Run(c.rules, func(t *testing.T) {
 			bed.Shell(t, "nft flush ruleset; iptables-nft -P INPUT DROP; iptables-nft -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT")
 			for rule := range strings.SplitSeq(c.rules, ";") {
-				if out, err := exec.Command("sh", "-c", "iptables-nft "+rule).CombinedOutput(); err != nil {
-					t.Skipf("%v: %s", err, out)
-				}
+				out, err := exec.Command("sh", "-c", "iptables-nft "+rule).CombinedOutput()
+				need.Kernel(t, out, err)
 			}
 			want := verdictOf(gets("e", "203.0.113.1:22"))
 			if c.others {
@@ -134,9 +134,8 @@ E`)
 	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
 	bed.Until(func() bool { return gets("w", "127.0.0.1:80") })
 	for _, calls := range []string{"0", "1"} {
-		if out, err := exec.Command("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables="+calls).CombinedOutput(); err != nil {
-			t.Skipf("no br_netfilter: %s", out)
-		}
+		out, err := exec.Command("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables="+calls).CombinedOutput()
+		need.Kernel(t, out, err)
 		for _, isolated := range []string{"off", "on"} {
 			bed.Shell(t, "for p in vethw vethx; do ip link set $p type bridge_slave isolated %s; done", isolated)
 			for _, c := range []struct{ ns, iface, src string }{

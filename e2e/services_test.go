@@ -16,6 +16,7 @@ import (
 
 	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/need"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -86,20 +87,17 @@ func TestRealServices(t *testing.T) {
 	}
 	b.start(dir, "/usr/sbin/sshd", "-D", "-f", conf)
 	b.waitFor("t", ":2222")
-	wantIPMI := false
-	if sim, err := exec.LookPath("ipmi_sim"); err == nil {
-		lan := "name \"bmc\"\nset_working_mc 0x20\n startlan 1\n  addr 0.0.0.0 623\n  priv_limit admin\n" +
-			"  guid a123456789abcdefa123456789abcdef\n endlan\n user 2 true \"u\" \"p\" admin 10 none md2 md5 straight\n"
-		emu := "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\nmc_enable 0x20\n"
-		for name, text := range map[string]string{"lan.conf": lan, "sim.emu": emu} {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+	sim := need.Program(t, "ipmi_sim")
+	lan := "name \"bmc\"\nset_working_mc 0x20\n startlan 1\n  addr 0.0.0.0 623\n  priv_limit admin\n" +
+		"  guid a123456789abcdefa123456789abcdef\n endlan\n user 2 true \"u\" \"p\" admin 10 none md2 md5 straight\n"
+	emu := "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\nmc_enable 0x20\n"
+	for name, text := range map[string]string{"lan.conf": lan, "sim.emu": emu} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
-		b.start(dir, sim, "-c", "lan.conf", "-f", "sim.emu", "-s", dir, "-n")
-		b.waitFor("u", ":623")
-		wantIPMI = true
 	}
+	b.start(dir, sim, "-c", "lan.conf", "-f", "sim.emu", "-s", dir, "-n")
+	b.waitFor("u", ":623")
 	report, code := b.audit()
 	if code != 1 {
 		t.Errorf("exit code %d, want 1", code)
@@ -113,7 +111,7 @@ func TestRealServices(t *testing.T) {
 			t.Errorf("%s: want the Match block alone, got %v", check, k)
 		}
 	}
-	if k := keysOf(report, "management/ipmi-reachable"); wantIPMI && !slices.Contains(k, "udp 0.0.0.0:623 (ipmi_sim)") {
+	if k := keysOf(report, "management/ipmi-reachable"); !slices.Contains(k, "udp 0.0.0.0:623 (ipmi_sim)") {
 		t.Errorf("ipmi_sim is not found: %v", k)
 	}
 }

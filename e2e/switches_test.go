@@ -144,7 +144,7 @@ func routesMulticast(t *testing.T, family, proto, level, begin, add int, what st
 	switch err := unix.SetsockoptInt(fd, level, begin, 1); err {
 	case nil:
 	case unix.ENOPROTOOPT, unix.EOPNOTSUPP:
-		t.Skip("the kernel routes no multicast")
+		t.Skip("the kernel lacks: routing of multicast (CONFIG_IP_MROUTE, CONFIG_IPV6_MROUTE)")
 	default:
 		t.Fatal(err)
 	}

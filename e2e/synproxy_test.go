@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/bed"
+	"github.com/ringfence/ringfence/need"
 )
 
 // TestSynproxy: who gets to a server behind synproxy is answered as real connections tell, which have to be served; who does not is never said to.
@@ -43,9 +44,8 @@ chain r { type filter hook prerouting priority raw; iifname "ext0" tcp dport 22 
 chain i { type filter hook input priority 0; policy ` + c.policy + `; ct state established accept; ` + c.first + ` tcp dport 22 ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm; ct state invalid drop; }
 chain o { type filter hook output priority 0; policy ` + c.output + `; ct state established accept; }
 }`))
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Skipf("this kernel has it not: %s", out)
-			}
+			out, err := cmd.CombinedOutput()
+			need.Kernel(t, out, err)
 			want := verdictOf(served())
 			if want == "reachable" {
 				open++

@@ -448,9 +448,7 @@ func TestExposureOfScripts(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	if _, err := exec.LookPath("iptables-nft"); err != nil {
-		t.Skip("needs the program iptables-nft (make deps installs it)")
-	}
+	bed.Need(t, "iptables-nft")
 	b := newBed(t)
 	for _, l := range listeners {
 		b.listen(l.network, l.addr, l.device)

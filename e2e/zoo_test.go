@@ -57,11 +57,7 @@ func TestProcessZoo(t *testing.T) {
 		return
 	}
 	b := newBed(t)
-	for _, tool := range []string{"setpriv", "python3", "ipcmk"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs the program %s (make deps installs it)", tool)
-		}
-	}
+	bed.Need(t, "setpriv", "python3", "ipcmk")
 	user := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}
 	start := func(args ...string) int {
 		cmd := b.start("/", append(args, "sleep", "1000")...)

@@ -10,14 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/ringfence/ringfence/need"
 )
 
 // compiled is an object that the compiler of this system makes of a text with some options.
 func compiled(t *testing.T, text string, options ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("no gcc")
-	}
+	need.Program(t, "gcc")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "x.c"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -80,11 +80,11 @@ func TestBrokenObjects(t *testing.T) {
 func TestCacheOfTheLoader(t *testing.T) {
 	b, err := os.ReadFile("/etc/ld.so.cache")
 	if err != nil {
-		t.Skip("no cache")
+		t.Skipf("the machine lacks: the cache of the loader of glibc: %v", err)
 	}
 	out, err := exec.CommandContext(t.Context(), "/sbin/ldconfig", "-p").Output()
 	if err != nil {
-		t.Skip("no ldconfig")
+		t.Fatalf("ask ldconfig: %v", err)
 	}
 	list, err := ParseCache(b)
 	if err != nil {

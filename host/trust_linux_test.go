@@ -120,7 +120,7 @@ func TestTrustedOwners(t *testing.T) {
 	}
 	if err := unix.Setxattr(acl, "system.posix_acl_access", b, 0); err != nil {
 		if errors.Is(err, unix.ENOTSUP) {
-			t.Skip("the file system has no access control lists")
+			t.Skip("the file system lacks: access control lists")
 		}
 		t.Fatal(err)
 	}

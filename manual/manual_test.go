@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/exit"
+	"github.com/ringfence/ringfence/need"
 )
 
 // command has a child of each kind, and words that groff would act on.
@@ -39,10 +40,7 @@ func TestPages(t *testing.T) {
 	if strings.Contains(page, "secret") || strings.Contains(pages["prog.8"], "hidden") {
 		t.Error("what is hidden is told")
 	}
-	man, err := exec.LookPath("man")
-	if err != nil {
-		t.Skip("needs the program man (make deps installs it)")
-	}
+	man := need.Program(t, "man")
 	dir := t.TempDir()
 	for name, text := range pages {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
+
+	"github.com/ringfence/ringfence/need"
 )
 
 const sample = "Windows Registry Editor Version 5.00\r\n\r\n" +
@@ -155,9 +157,7 @@ func TestHive(t *testing.T) {
 
 // TestHiveByOthers: hivex reads the hives of the tests as we do.
 func TestHiveByOthers(t *testing.T) {
-	if _, err := exec.LookPath("hivexregedit"); err != nil {
-		t.Skip("needs the program hivexregedit (make deps installs it)")
-	}
+	need.Program(t, "hivexregedit")
 	tree := sampleTree(t)
 	tree.Add("A").unset("Größe") // which it writes in another encoding than the rest
 	file := filepath.Join(t.TempDir(), "SYSTEM")

@@ -14,15 +14,14 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/ringfence/ringfence/need"
 )
 
 // keygen runs ssh-keygen in a directory.
 func keygen(t *testing.T, dir, stdin string, args ...string) (string, error) {
 	t.Helper()
-	path, err := exec.LookPath("ssh-keygen")
-	if err != nil {
-		t.Skip("ssh-keygen is not there")
-	}
+	path := need.Program(t, "ssh-keygen")
 	cmd := exec.Command(path, args...)
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ringfence/ringfence/manual"
+	"github.com/ringfence/ringfence/need"
 )
 
 // TestManualIsComplete: every command that a person can give has a page that man renders without a warning, and every flag of it is there.
@@ -41,10 +42,7 @@ func TestManualIsComplete(t *testing.T) {
 		}
 	}
 	walk(root)
-	man, err := exec.LookPath("man")
-	if err != nil {
-		t.Skip("needs the program man (make deps installs it)")
-	}
+	man := need.Program(t, "man")
 	for name := range pages {
 		cmd := exec.Command(man, "--warnings=all", "-E", "ascii", "-l", filepath.Join(dir, name))
 		cmd.Env = append(os.Environ(), "MANWIDTH=80", "MANPAGER=cat")

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/need"
 )
 
 const (
@@ -140,7 +142,7 @@ func only(name string) string {
 	return strings.Join(parts, "/")
 }
 
-// NeedRoot fails a test of the kernel without root, and skips it without a program that it needs.
+// NeedRoot fails a test of the kernel without root, or without a program that it needs.
 func NeedRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -169,13 +171,11 @@ func InEmptyNetns(t *testing.T, f func()) {
 	}
 }
 
-// Need skips a test without a program that it needs.
+// Need is need.Program of several programs.
 func Need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("needs the program %s (make deps installs it)", p)
-		}
+		need.Program(t, p)
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/need"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -125,9 +126,7 @@ func New(t *testing.T) *Bed {
 		t.Fatal("needs root, to make namespaces")
 	}
 	for _, tool := range []string{"nsenter", "nft", "sh"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("needs the program %s (make deps installs it)", tool)
-		}
+		need.Program(t, tool)
 	}
 	if made.Do(build); made.err != nil {
 		t.Fatal(made.err)

@@ -123,15 +123,14 @@ func TestNoExpressionIsLost(t *testing.T) {
 			loaded++
 		}
 	}
-	if _, err := exec.LookPath("iptables-nft"); err == nil {
-		for _, r := range []string{
-			"-m conntrack --ctstate NEW -j ACCEPT", "-p tcp -m multiport --dports 1,2,3:5 -j DROP", "-m addrtype --dst-type LOCAL -j RETURN",
-			"-m comment --comment x -j LOG", "-p icmp --icmp-type 8 -j REJECT", "-m mark --mark 1 -j ACCEPT", "-m limit --limit 1/s -j ACCEPT",
-			"-m string --string x --algo bm -j DROP", "-m recent --set -j ACCEPT", "-m owner --uid-owner 1 -j ACCEPT",
-		} {
-			if exec.Command("ip", append([]string{"netns", "exec", ns, "iptables-nft", "-A", "INPUT"}, strings.Fields(r)...)...).Run() == nil {
-				loaded++
-			}
+	bed.Need(t, "iptables-nft")
+	for _, r := range []string{
+		"-m conntrack --ctstate NEW -j ACCEPT", "-p tcp -m multiport --dports 1,2,3:5 -j DROP", "-m addrtype --dst-type LOCAL -j RETURN",
+		"-m comment --comment x -j LOG", "-p icmp --icmp-type 8 -j REJECT", "-m mark --mark 1 -j ACCEPT", "-m limit --limit 1/s -j ACCEPT",
+		"-m string --string x --algo bm -j DROP", "-m recent --set -j ACCEPT", "-m owner --uid-owner 1 -j ACCEPT",
+	} {
+		if exec.Command("ip", append([]string{"netns", "exec", ns, "iptables-nft", "-A", "INPUT"}, strings.Fields(r)...)...).Run() == nil {
+			loaded++
 		}
 	}
 	var out bytes.Buffer
