@@ -72,9 +72,10 @@ lint:
 # What loads all packages anew, each alone on one processor for a part of its time: the builds for other systems have what it leaves.
 whole:
 	go vet -tags ringfence_portable ./cmd/... ./host ./sandbox
+	go vet -tags ringfence_bench ./e2e
 	@out=$$(go fix -diff ./... 2>&1); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
 	go run $(GOLANGCI) run ./...
-	@out=$$(go run $(DEADCODE) -test ./...); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
+	@out=$$(go run $(DEADCODE) -tags ringfence_bench -test ./...); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
 	go test -run 'TestRegoFormat|TestPoliciesCompile|TestMistyped' ./judge
 
 # A snapshot is judged on other systems too: the program and its tests have to build there. The first time, their standard
@@ -87,7 +88,7 @@ others:
 
 bench: build
 	go test -run '^$$' -bench . -benchmem ./ruleset ./reach ./trace ./judge
-	RINGFENCE_BENCH=1 go test -count=1 -timeout 60m -parallel 1 -run 'TestBesideOtherTools|TestScale|TestFixSpeed' -v ./e2e
+	go test -tags ringfence_bench -count=1 -timeout 60m -parallel 1 -run 'TestBesideOtherTools|TestScale|TestFixSpeed' -v ./e2e
 
 # The packet model against the running kernel at length: RULESETS random rulesets besides the named ones,
 # 600 packets each. It takes about six minutes for 150.

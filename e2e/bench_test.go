@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && ringfence_bench
 
 package e2e
 
@@ -45,9 +45,6 @@ func measure(t *testing.T, times int, args ...string) (best cost) {
 // on this machine, then in a bed with 10,000 processes and 10,000 listening sockets. It prints;
 // timings gate nothing.
 func TestBesideOtherTools(t *testing.T) {
-	if os.Getenv("RINGFENCE_BENCH") == "" {
-		t.Skip("runs by make bench")
-	}
 	bed.NeedRoot(t)
 	t.Run("plain", func(t *testing.T) { beside(t, []string{"lynis", "audit", "system", "--quick", "--quiet"}) })
 	t.Run("10,000", func(t *testing.T) {

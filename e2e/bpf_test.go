@@ -85,7 +85,7 @@ func unified(t *testing.T) string {
 			}
 		}
 	}
-	t.Skip("no unified hierarchy of cgroups is mounted")
+	t.Skip("the machine lacks: a unified hierarchy of cgroups that is mounted")
 	return ""
 }
 

@@ -54,7 +54,7 @@ var nodeSettings = map[string]string{
 func newNode(t *testing.T) *node {
 	dir := os.Getenv("RINGFENCE_CLUSTER")
 	if dir == "" {
-		t.Skip("needs what make test-kube builds")
+		t.Skip("the machine lacks: the cluster that make test-kube builds")
 	}
 	n := &node{t, dir, t.TempDir(), "ringfence-" + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil { // with the bed's own mounts alone

@@ -133,7 +133,7 @@ func (f *fleet) ruleset(n int) string {
 // first failure, and changes nothing the second time.
 func TestFleetAnsible(t *testing.T) {
 	if os.Getenv("RINGFENCE_FLEET") == "" {
-		t.Skip("of make test-fleet")
+		t.Skip("the machine lacks: the Ansible of make test-fleet")
 	}
 	if !bed.Alone(t) {
 		return

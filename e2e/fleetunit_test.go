@@ -22,7 +22,7 @@ func fleetDir(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("RINGFENCE_FLEET")
 	if dir == "" {
-		t.Skip("needs what make test-fleet makes")
+		t.Skip("the machine lacks: the packages and hosts that make test-fleet makes")
 	}
 	bed.NeedRoot(t)
 	return dir

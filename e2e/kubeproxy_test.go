@@ -189,7 +189,7 @@ func TestFixBesideKubeProxy(t *testing.T) {
 	}
 	program := "../build/kube/kube-proxy"
 	if _, err := os.Stat(program); err != nil {
-		t.Skip("needs kube-proxy: make test-kube")
+		t.Skip("the machine lacks: kube-proxy, which make test-kube builds")
 	}
 	program, _ = filepath.Abs(program)
 	for _, mode := range []string{"nftables", "iptables"} {

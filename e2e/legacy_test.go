@@ -25,7 +25,7 @@ func TestFixBesideLegacy(t *testing.T) {
 		return string(out)
 	}
 	if out, err := exec.Command("ip", "netns", "exec", b.name+"host", "iptables-legacy", "-L", "-n").CombinedOutput(); err != nil {
-		t.Skipf("needs a kernel with iptables-legacy: %s", out)
+		t.Skipf("the kernel lacks: iptables-legacy (CONFIG_NETFILTER_XTABLES_LEGACY): %s", out)
 	}
 	for _, l := range listeners {
 		b.listen(l.network, l.addr, l.device)
@@ -78,7 +78,7 @@ func TestFixBesideLegacyThatCounts(t *testing.T) {
 	} {
 		args := append([]string{"netns", "exec", b.name + "host", "iptables-legacy", "-A", "INPUT"}, strings.Fields(rule)...)
 		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			t.Skipf("needs a kernel with iptables-legacy and its extension recent: %s", out)
+			t.Skipf("the kernel lacks: recent of iptables (CONFIG_NETFILTER_XT_MATCH_RECENT): %s", out)
 		}
 	}
 	if out, code := b.verb("apply", "--confirm", "auto"); code != 0 {

@@ -52,8 +52,8 @@ ip -n m addr add 198.51.100.9/32 dev lo; ip route add table 77 198.51.100.9 via 
 		{"tcx ingress", here, func(t *testing.T) { linkProgram(t, loadProgram(t, 3, 46, "drop", returns(2)), ext.Index, 46) }},
 		{"tcx egress", here, func(t *testing.T) { linkProgram(t, loadProgram(t, 3, 47, "drop", returns(2)), ext.Index, 47) }},
 		{"netfilter", here, func(t *testing.T) {
-			if os.Getenv("RINGFENCE_PROGRAMS") == "" { // the kernel tells of no namespace: it is one beside every audit that runs meanwhile
-				t.Skip("runs alone, by make differential")
+			if os.Getenv("RINGFENCE_PROGRAMS") == "" {
+				t.Skip("the kernel lacks: the namespace of a program of netfilter: it counts for every audit that runs meanwhile, and make differential runs it alone")
 			}
 			linkProgram(t, loadProgram(t, 32, 45, "drop", returns(0)), 0, 45, 2, 1, 0xffffff80, 0) // IPv4, input, -128
 		}},

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && ringfence_bench
 
 package e2e
 
@@ -28,9 +28,6 @@ import (
 // TestScale prints what an audit of many containers and bridges costs, and of many processes that listen, and its two halves: to collect, and to judge what was
 // collected. With RINGFENCE_PROFILE it writes the snapshot and a profile of each half to that directory.
 func TestScale(t *testing.T) {
-	if os.Getenv("RINGFENCE_BENCH") == "" {
-		t.Skip("runs by make bench")
-	}
 	for _, c := range []struct{ containers, bridges, processes int }{
 		{0, 0, 0}, {0, 0, 10_000}, {100, 10, 0}, {500, 50, 0}, {1000, 50, 0}, {0, 200, 0}, {500, 200, 0}, {1000, 200, 0},
 	} {

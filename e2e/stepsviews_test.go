@@ -40,7 +40,7 @@ var viewSteps = map[string]struct {
 func TestStepsOfViewsUnderSystemd(t *testing.T) {
 	tar := os.Getenv("RINGFENCE_SYSTEMD_ROOT")
 	if tar == "" {
-		t.Skip("needs the system of make test-systemd")
+		t.Skip("the machine lacks: the system that make test-systemd boots")
 	}
 	bed.NeedRoot(t)
 	m := newMachine(t, tar)

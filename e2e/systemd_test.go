@@ -39,7 +39,7 @@ const (
 func TestUnderSystemd(t *testing.T) {
 	tar := os.Getenv("RINGFENCE_SYSTEMD_ROOT")
 	if tar == "" {
-		t.Skip("needs the system of make test-systemd")
+		t.Skip("the machine lacks: the system that make test-systemd boots")
 	}
 	bed.NeedRoot(t)
 	m := newMachine(t, tar)

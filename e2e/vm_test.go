@@ -15,7 +15,7 @@ import (
 func TestBMCOfTheGuest(t *testing.T) {
 	file := os.Getenv("RINGFENCE_VM_REPORT")
 	if file == "" {
-		t.Skip("needs the guest of make test-vm")
+		t.Skip("the machine lacks: the guest that make test-vm boots")
 	}
 	var r finding.Report
 	readJSON(t, file, &r)

@@ -126,7 +126,7 @@ func forwarder(library, name, to string) []byte {
 // as its snapshot is judged here.
 func TestWine(t *testing.T) {
 	if os.Getenv("RINGFENCE_WINE") == "" {
-		t.Skip("make test-wine runs it")
+		t.Skip("the machine lacks: the Wine of make test-wine")
 	}
 	if !bed.Alone(t) {
 		return

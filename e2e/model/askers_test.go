@@ -36,9 +36,6 @@ func TestAskersAgreeOnDetours(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	if !longRun() {
-		t.Skip("make differential runs it")
-	}
 	askersAgree(t, detour, 0)
 }
 

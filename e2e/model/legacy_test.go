@@ -20,7 +20,7 @@ func TestLegacyAgreesWithKernel(t *testing.T) {
 		return
 	}
 	if _, err := os.Stat("/proc/self/net/ip_tables_names"); err != nil && exec.Command("iptables-legacy", "-L", "-n").Run() != nil {
-		t.Skip("needs a kernel with iptables-legacy (CONFIG_NETFILTER_XTABLES_LEGACY)")
+		t.Skip("the kernel lacks: iptables-legacy (CONFIG_NETFILTER_XTABLES_LEGACY)")
 	}
 	b := newCrossing(t, crossing)
 	b.rawRoutes = true
