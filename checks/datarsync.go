@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// rsyncFile reads rsyncd.conf(5), and what it includes: each module has the settings for all that came before it, and those that come after it at
+// rsyncFile reads rsyncd.conf(5), and what it includes: each module has the settings for all that came before it, and texts that come after it at
 // last where nothing was said (loadparm.c of rsync).
 type rsyncFile struct {
 	d       *dataFiles
@@ -44,10 +44,21 @@ func rsyncOptions(argv []string) map[string]string {
 	set := map[string]string{}
 	for _, o := range optionValues(argv, "--dparam", "-M") {
 		if key, value, ok := strings.Cut(o, "="); ok {
-			set[settingName(key)] = strings.TrimSpace(value)
+			setRsync(set, key, value)
 		}
 	}
 	return set
+}
+
+// setRsync notes a setting. What is no boolean leaves one as it was.
+func setRsync(set map[string]string, key, value string) {
+	key, value = settingName(key), strings.TrimSpace(value)
+	if key == "readonly" || key == "writeonly" {
+		if value = settingName(value); !slices.Contains([]string{"yes", "true", "1", "no", "false", "0"}, value) {
+			return
+		}
+	}
+	set[key] = value
 }
 
 // read goes through a file as if it stood where it is named.
@@ -99,7 +110,7 @@ func (f *rsyncFile) line(line, file string, depth int) error {
 	if f.at != nil {
 		set = f.at.set
 	}
-	set[settingName(key)] = strings.TrimSpace(value)
+	setRsync(set, key, value)
 	return nil
 }
 
@@ -163,7 +174,7 @@ func (f *rsyncFile) access(m *section) access {
 		}
 		return f.all[key]
 	}
-	reads, writes := !isYes(get("writeonly")), get("readonly") != "" && !isYes(get("readonly"))
+	reads, writes := !isYes(m.set["writeonly"]), m.set["readonly"] != "" && !isYes(m.set["readonly"])
 	asks := get("authusers")
 	if strings.Contains(asks, "%") {
 		return access{login: dataAsks, err: errors.New("auth users of the module " + m.name + " has a variable")}
