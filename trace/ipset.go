@@ -198,14 +198,8 @@ func (w *walk) partsMatch(set *ruleset.IPSet, e *ruleset.IPSetElement, parts []s
 				return false, why
 			}
 		case "mac":
-			if s.link == nil || !src {
-				return false, ""
-			}
-			if anyBit(s.linkUnk[6:12]) {
-				return false, "the sender's hardware address"
-			}
-			if !slices.Equal(packet.ParseMAC(e.MAC), s.link[6:12]) {
-				return false, ""
+			if ok, why := w.macInSet(set, e, src); !ok {
+				return false, why
 			}
 		case "iface":
 		default:
@@ -213,6 +207,23 @@ func (w *walk) partsMatch(set *ruleset.IPSet, e *ruleset.IPSetElement, parts []s
 		}
 	}
 	return true, ""
+}
+
+// macInSet compares the hardware address of an element. Kernels differ in what they take for that of the destination (hash_mac4_kadt, since 4.20), and
+// an element without one has the first packet's from then on (bitmap_ipmac_do_test).
+func (w *walk) macInSet(set *ruleset.IPSet, e *ruleset.IPSetElement, source bool) (ok bool, why string) {
+	s := &w.skb
+	switch {
+	case s.link == nil:
+		return false, ""
+	case !source:
+		return false, "which hardware address ipset " + set.Name + " takes for the destination's"
+	case e.MAC == "":
+		return false, "which hardware address ipset " + set.Name + " has taken from a packet"
+	case anyBit(s.linkUnk[6:12]):
+		return false, "the sender's hardware address"
+	}
+	return slices.Equal(packet.ParseMAC(e.MAC), s.link[6:12]), ""
 }
 
 // portInSet is the number that a set looks up as the packet's port, or why that is not known.

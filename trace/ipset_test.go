@@ -60,6 +60,38 @@ func TestElementsOfIPSet(t *testing.T) {
 	}
 }
 
+// TestHardwareAddressesOfIPSet: what kernels take for the destination's hardware address, and one that an element takes from a packet, are not known.
+func TestHardwareAddressesOfIPSet(t *testing.T) {
+	at := netip.MustParsePrefix("10.10.0.9/32")
+	const mac = "02:00:00:00:00:09"
+	for name, c := range map[string]struct {
+		kind   string
+		el     ruleset.IPSetElement
+		source bool
+		want   Outcome
+	}{
+		"the sender's":         {"bitmap:ip,mac", ruleset.IPSetElement{Net: at, MAC: mac}, true, Drop},
+		"another one":          {"bitmap:ip,mac", ruleset.IPSetElement{Net: at, MAC: "02:00:00:00:00:08"}, true, Local},
+		"the destination's":    {"bitmap:ip,mac", ruleset.IPSetElement{Net: at, MAC: "02:00:00:00:00:01"}, false, Unknown},
+		"that alone":           {"hash:mac", ruleset.IPSetElement{MAC: "02:00:00:00:00:01"}, false, Unknown},
+		"the first packet's":   {"bitmap:ip,mac", ruleset.IPSetElement{Net: at}, true, Unknown},
+		"of another's address": {"bitmap:ip,mac", ruleset.IPSetElement{Net: netip.MustParsePrefix("10.10.0.8/32")}, true, Local},
+	} {
+		tr := withIPSets(t, []ruleset.IPSet{{Type: c.kind, Elements: []ruleset.IPSetElement{c.el}}})
+		x := tr.snap.NFTables.Ruleset.Tables[0].Chains[0].Rules[0].Exprs[0].Xt.Decoded.Set
+		if x.Source = [3]bool{true, c.source}; c.kind == "hash:mac" {
+			x.Source[0] = c.source
+			tr.snap.NFTables.Ruleset.IPSets[0].Family = 0
+		}
+		tr.snap.Network.LinkNamed("mgmt0").MAC = "02:00:00:00:00:01"
+		p := parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
+		p.SMAC = mac
+		if f := New(tr.snap).Packet(p); f.Fate != c.want {
+			t.Errorf("%s: %+v, want %s", name, f, c.want)
+		}
+	}
+}
+
 // TestRegionOfList: a region whose ports a member of a list asks for has more than one end.
 func TestRegionOfList(t *testing.T) {
 	tr := withIPSets(t, []ruleset.IPSet{
