@@ -126,6 +126,9 @@ func TestBoundedCertificate(t *testing.T) {
 		"a process": func(s *snapshot.Snapshot) {
 			s.Processes.List = []snapshot.Process{{PID: 9, UID: daemon, GID: daemon, Comm: "other", CapBnd: "000001ffffffffff", NS: s.Processes.Init}}
 		},
+		"a process in mounts of its own": func(s *snapshot.Snapshot) {
+			s.Processes.List = []snapshot.Process{{PID: 9, UID: daemon, GID: daemon, Comm: "other", CapBnd: "000001ffffffffff", NS: snapshot.NS{User: 1, Net: 2, PID: 3, Mnt: 77}}}
+		},
 	} {
 		s, _ := bounded(everyCap, perl)
 		c(s)
@@ -161,6 +164,38 @@ func TestBoundsOfProcesses(t *testing.T) {
 		}
 		if st := list[i].State; st.Lacks != c.lacks || st.Unbound != c.unbound {
 			t.Errorf("%s: %+v", name, st)
+		}
+	}
+}
+
+// TestFreerElsewhere: what runs as the same user with a wider bounding set, or without no_new_privs, is a way also where it has mounts of its own.
+func TestFreerElsewhere(t *testing.T) {
+	perl := snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000000080", Mode: 0o755}
+	for name, apart := range map[string]bool{"on the host": false, "in mounts of its own too": true} {
+		for _, c := range []struct {
+			name       string
+			bounding   string
+			noNewPrivs bool
+			want       power.Verdict
+		}{
+			{"wider", "000001ffffffffff", false, power.Unknown},
+			{"wider, and cannot use it", "000001ffffffffff", true, power.No},
+			{"as narrow", "0000000000000000", false, power.No},
+		} {
+			s, st := bounded(everyCap, perl)
+			a, ap := apartHost()
+			s.Powers.Points, s.Powers.Views = a.Powers.Points, a.Powers.Views
+			if apart {
+				st.Place, st.View = ap.Place, ap.View
+			}
+			elsewhere := s.Processes.Init
+			elsewhere.Mnt = 77
+			s.Processes.List = []snapshot.Process{{
+				PID: 7, PPID: 1, UID: daemon, GID: daemon, Comm: "other", Unit: "other.service", CapBnd: c.bounding, NoNewPrivs: c.noNewPrivs, NS: elsewhere,
+			}}
+			if a := answer(t, s, st, power.Root); a.Verdict != c.want {
+				t.Errorf("%s, %s: %s by %v, %v", name, c.name, a.Verdict, texts(a.Path), a.Because)
+			}
 		}
 	}
 }

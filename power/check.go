@@ -222,16 +222,16 @@ func (k *checker) others(st *State) error {
 	}
 	for i := range k.s.Processes.List {
 		p, init := &k.s.Processes.List[i], k.s.Processes.Init
-		if p.UID != st.UID || p.Container != "" || p.NS.Mnt != init.Mnt || p.NS.User != init.User || snapshot.Caps(p.CapPrm)&^st.Caps != 0 {
+		if p.UID != st.UID || p.Container != "" || p.NS.User != init.User || snapshot.Caps(p.CapPrm)&^st.Caps != 0 {
 			continue
 		}
 		to, its := *st, stateIn(k.s, "", p)
 		to.Place, to.Container, to.View = OnHost, "", 0
 		less := st.NoNewPrivs && !its.NoNewPrivs || st.Confined != "" && its.Confined == "" || st.looser(&its) || slices.ContainsFunc(its.Groups, func(g int) bool { return !slices.Contains(st.Groups, g) })
 		switch {
-		case st.Place != OnHost && !k.closed[to.key()]:
+		case st.Place != OnHost && p.NS.Mnt == init.Mnt && !k.closed[to.key()]:
 			return fmt.Errorf("%s of the host runs as uid %d, and is seen", p.Comm, st.UID)
-		case st.Place != InContainer && its.Place == OnHost && (less || st.Place != OnHost) && !k.closed[its.key()]:
+		case st.Place != InContainer && (less || its.Place == OnHost && st.Place != OnHost) && !k.closed[its.key()]:
 			return fmt.Errorf("%s runs as uid %d with fewer restrictions", p.Comm, st.UID)
 		}
 	}

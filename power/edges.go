@@ -424,10 +424,10 @@ func (g *Graph) byProcesses(s *State) (list []Edge) {
 	seen := map[string]bool{}
 	for i := range g.snap.Processes.List {
 		p := &g.snap.Processes.List[i]
-		if p.UID != s.UID || p.NS.Mnt != init.Mnt || p.NS.User != init.User || p.Container != "" || snapshot.Caps(p.CapPrm)&^s.Caps != 0 {
+		if p.UID != s.UID || p.NS.User != init.User || p.Container != "" || snapshot.Caps(p.CapPrm)&^s.Caps != 0 {
 			continue
 		}
-		if s.Place != OnHost && len(seen) == 0 { // ptrace(2), PTRACE_MODE_READ_FSCREDS: the uids are the same, and the other has no capability that it lacks
+		if s.Place != OnHost && p.NS.Mnt == init.Mnt && len(seen) == 0 { // ptrace(2), PTRACE_MODE_READ_FSCREDS: the uids are the same, and the other has no capability that it lacks
 			to := *s
 			to.Place, to.Container, to.View = OnHost, "", 0
 			seen[to.key()] = true
@@ -450,7 +450,7 @@ func (g *Graph) byProcesses(s *State) (list []Edge) {
 	return list
 }
 
-// freer says of a state on the host that it can something that another of the same user cannot.
+// freer says of a state that it can something that another of the same user cannot, in mounts of its own too.
 func freer(s, other *State) bool {
-	return other.Place == OnHost && (s.Place != OnHost || s.NoNewPrivs && !other.NoNewPrivs || s.Confined != "" && other.Confined == "" || gainsGroups(s, other) || s.looser(other))
+	return s.Place != OnHost && other.Place == OnHost || s.NoNewPrivs && !other.NoNewPrivs || s.Confined != "" && other.Confined == "" || gainsGroups(s, other) || s.looser(other)
 }

@@ -66,7 +66,7 @@ func TestWhatMountsHide(t *testing.T) {
 		lever("/opt/a", snapshot.LeverProgram)(s, nil)
 	}
 	manager := func(s *snapshot.Snapshot, _ *power.State) {
-		s.Processes.List = append(s.Processes.List, snapshot.Process{PID: 9, UID: agent, Unit: "user@1000.service", Comm: "systemd", NS: snapshot.NS{Mnt: 5, User: 1, PID: 3, Net: 2}})
+		s.Processes.List = append(s.Processes.List, snapshot.Process{PID: 9, UID: agent, GID: agent, Unit: "user@1000.service", Comm: "systemd", NS: snapshot.NS{Mnt: 5, User: 1, PID: 3, Net: 2}})
 	}
 	kin := func(s *snapshot.Snapshot, st *power.State) {
 		st.Groups, st.Caps = []int{agent}, 0
