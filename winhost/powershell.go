@@ -256,7 +256,11 @@ func (o object) is(name string, number int, words ...string) bool {
 
 // list is a list of texts, or one text.
 func (o object) list(name string) []string {
-	switch v := o[name].(type) {
+	value := o[name]
+	if m, ok := value.(map[string]any); ok && m["value"] != nil { // an array of Windows PowerShell 5.1
+		value = m["value"]
+	}
+	switch v := value.(type) {
 	case string:
 		return []string{v}
 	case []any:

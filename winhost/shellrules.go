@@ -172,9 +172,7 @@ func ruleText(o object, byID map[shellKind]map[string]object) string {
 		add("Defer", "App")
 	default:
 	}
-	if owner := o.text("owner"); owner != "" {
-		add("LUOwn", owner)
-	}
+	own(o, add)
 	for _, kind := range conditionKinds {
 		if byID[kind][id] == nil {
 			add("Untold", string(kind))
@@ -199,13 +197,56 @@ func ruleText(o object, byID map[shellKind]map[string]object) string {
 	return t
 }
 
-// where adds the interfaces of a rule, and their types: a list of names, or a set of bits.
-func where(on, ofType object, add func(key, value string)) {
-	for _, name := range on.list("interfacealias") {
+// own adds what the object of a rule tells itself of whom it is for: Windows 10 and later have addresses and programs there that no filter has.
+func own(o object, add func(key, value string)) {
+	if owner := o.text("owner"); owner != "" {
+		add("LUOwn", owner)
+	}
+	notTold(o, "remotedynamickeywordaddresses", "addresses of ", add)
+	notTold(o, "policyappid", "programs with the tag ", add)
+	for _, name := range o.list("packagefamilyname") {
 		if !anything(name) {
-			add("Untold", "interface "+name)
+			add("PFN", name)
 		}
 	}
+	systems := o.list("platforms")
+	if len(systems) == 0 {
+		systems = o.list("platform")
+	}
+	for i, name := range systems {
+		number, later := strings.CutSuffix(strings.TrimSpace(name), "+")
+		major, minor, ok := strings.Cut(number, ".")
+		if !ok || later && i < len(systems)-1 { // the registry has that of the last one alone
+			add("Untold", "the system "+name)
+			continue
+		}
+		add("Platform", "2:"+major+":"+minor)
+		if later {
+			add("Platform2", "GTEQ")
+		}
+	}
+	if o.is("primarystatus", 3, "error") {
+		add("Untold", "its status is an error")
+	}
+	for _, state := range o.list("enforcementstatus") { // MS-FASP 2.2.27, of the store of what counts
+		if state == "3" || strings.EqualFold(state, "CategoryOff") {
+			add("Untold", "another product has the rules of the firewall")
+		}
+	}
+}
+
+// notTold adds a condition of which it is not told what it stands for.
+func notTold(o object, property, what string, add func(key, value string)) {
+	for _, word := range o.list(property) {
+		if !anything(word) {
+			add("Untold", what+word)
+		}
+	}
+}
+
+// where adds the interfaces of a rule, and their types: a list of names, or a set of bits.
+func where(on, ofType object, add func(key, value string)) {
+	notTold(on, "interfacealias", "interface ", add)
 	types := map[string]string{"wired": "Lan", "1": "Lan", "wireless": "Wireless", "2": "Wireless", "remoteaccess": "RemoteAccess", "4": "RemoteAccess"}
 	for _, names := range ofType.list("interfacetype") {
 		for name := range strings.SplitSeq(names, ",") {
@@ -290,11 +331,7 @@ func ports(o object, add func(key, value string)) {
 			add("Untold", property+" "+t)
 		}
 	}
-	for _, icmp := range o.list("icmptype") {
-		if !anything(icmp) {
-			add("Untold", "type "+icmp)
-		}
-	}
+	notTold(o, "icmptype", "type ", add)
 }
 
 // addressesOf adds the addresses of a filter. Words stand for addresses of both families.
@@ -302,11 +339,7 @@ func addressesOf(o object, add func(key, value string)) {
 	if o == nil {
 		return
 	}
-	for _, word := range o.list("remotedynamickeywordaddresses") {
-		if !anything(word) {
-			add("Untold", "addresses of "+word)
-		}
-	}
+	notTold(o, "remotedynamickeywordaddresses", "addresses of ", add)
 	for _, x := range []struct{ property, key string }{{"localaddress", "LA"}, {"remoteaddress", "RA"}} {
 		for _, a := range o.list(x.property) {
 			switch {

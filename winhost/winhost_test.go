@@ -781,3 +781,28 @@ func TestShellRules(t *testing.T) {
 		t.Errorf("%+v", w.Stores[1].Read)
 	}
 }
+
+// TestShellRulesOfTheirOwn: what the object of a rule tells itself of whom it is for narrows it, as a filter does.
+func TestShellRulesOfTheirOwn(t *testing.T) {
+	for own, want := range map[string]string{
+		`"RemoteDynamicKeywordAddresses": [], "PolicyAppId": null, "PackageFamilyName": "", "Platform": [], "Platforms": [], "PrimaryStatus": 1, "EnforcementStatus": [1]`: "",
+		`"RemoteDynamicKeywordAddresses": ["{12345678-1234-1234-1234-123456789abc}"]`:                                                                                      "Untold=addresses of {12345678-1234-1234-1234-123456789abc}|",
+		`"RemoteDynamicKeywordAddresses": {"value": ["{1}"], "Count": 1}`:                                                                                                  "Untold=addresses of {1}|",
+		`"PolicyAppId": "Tag1"`:                        "Untold=programs with the tag Tag1|",
+		`"PackageFamilyName": "a.b_c"`:                 "PFN=a.b_c|",
+		`"Platforms": ["6.1", "10.0+"]`:                "Platform=2:6:1|Platform=2:10:0|Platform2=GTEQ|",
+		`"Platform": "6.1"`:                            "Platform=2:6:1|",
+		`"Platforms": ["6.1+", "10.0"]`:                "Untold=the system 6.1+|Platform=2:10:0|",
+		`"Platforms": ["Windows"]`:                     "Untold=the system Windows|",
+		`"PrimaryStatus": 3`:                           "Untold=its status is an error|",
+		`"PrimaryStatus": "Error"`:                     "Untold=its status is an error|",
+		`"EnforcementStatus": [3]`:                     "Untold=another product has the rules of the firewall|",
+		`"EnforcementStatus": ["Full", "CategoryOff"]`: "Untold=another product has the rules of the firewall|",
+	} {
+		rule := `{"InstanceID": "A", "Enabled": 1, "Profile": 0, "Direction": 1, "Action": 4, "PolicyStoreSourceType": 1, ` + own + `}`
+		r := snapshotOf(t, text("rules.json", rule)).Windows.Firewall.Stores[0].Rules
+		if len(r) != 1 || !strings.HasPrefix(r[0].Text, "v2.31|Action=Block|Active=TRUE|Dir=In|"+want+"Untold=port|") {
+			t.Errorf("%s: %+v, want %s", own, r, want)
+		}
+	}
+}
