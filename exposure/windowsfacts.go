@@ -57,7 +57,7 @@ func served(w *snapshot.Windows, l *snapshot.WindowsListener) *snapshot.WindowsL
 		(l.Port == 445 || l.Port == 139) && runs("LanmanServer"):
 		out.PID, out.Process = systemPID, "System"
 	case strconv.Itoa(l.Port) == rdp && w.RDP.Settings["fDenyTSConnections"].Value == "0" && runs("TermService"):
-		out.Process, out.Path, out.Services = "svchost.exe", `C:\Windows\System32\svchost.exe`, []string{"TermService"}
+		out.Process, out.Path, out.Services = "svchost.exe", `%SystemRoot%\System32\svchost.exe`, []string{"TermService"}
 		out.OwnerState = snapshot.OwnersSeen
 	default:
 		return l
@@ -65,20 +65,30 @@ func served(w *snapshot.Windows, l *snapshot.WindowsListener) *snapshot.WindowsL
 	return &out
 }
 
-// pathOf is the program of a listener as conditions have it, "" where it is not known.
+// pathOf is the program of a listener as conditions have it, "" where it is not known: on an unknown drive, by a short name.
 func pathOf(w *snapshot.Windows, drive string, l *snapshot.WindowsListener) string {
-	switch {
-	case l.PID == systemPID, l.PID == 0 && strings.EqualFold(l.Process, "system") && l.Path == "":
+	if l.PID == systemPID || l.PID == 0 && strings.EqualFold(l.Process, "system") && l.Path == "" {
 		return "system"
-	case l.Path != "":
-		return mpssvc.ProgramOn(drive, l.Path)
+	}
+	written := writtenPath(w, l)
+	path := mpssvc.ProgramOn(drive, written)
+	if !mpssvc.Plain(written, path) {
+		return ""
+	}
+	return path
+}
+
+// writtenPath is the program of a listener as it is told: of the process, or of its service.
+func writtenPath(w *snapshot.Windows, l *snapshot.WindowsListener) string {
+	if l.Path != "" {
+		return l.Path
 	}
 	for _, name := range l.Services {
 		for i := range w.Services.List {
 			s := &w.Services.List[i]
 			image := strings.ToLower(strings.Trim(s.Image, `"`))
 			if at := strings.Index(image, ".exe"); at >= 0 && strings.EqualFold(s.Name, name) {
-				return mpssvc.ProgramOn(drive, image[:at+4])
+				return image[:at+4]
 			}
 		}
 	}
@@ -100,11 +110,14 @@ func (q *windowsQuestion) listenerFacts(byRule bool) wfp.Facts {
 	path := pathOf(w, drive, l)
 	f[wfp.App] = wfp.Fact{Text: path}
 	if path == "" {
-		f[wfp.App] = wfp.Fact{Unknown: "the program that listens was not read", Ends: strings.ToLower(l.Process)}
+		f[wfp.App] = wfp.Fact{Unknown: "the program that listens was not read"}
+		if !strings.Contains(l.Process, "~") {
+			f[wfp.App] = wfp.Fact{Unknown: f[wfp.App].Unknown, Ends: strings.ToLower(l.Process)}
+		}
 	}
 	f["ALE_ORIGINAL_APP_ID"] = f[wfp.App]
 	f["ALE_SIO_FIREWALL_SOCKET_PROPERTY"] = wfp.Fact{Open: 7, OpenWhy: "what the program asked of the firewall for its socket is not told"}
-	if strings.Contains(path, `\windowsapps\`) || path == "" && l.Process == "" {
+	if strings.Contains(strings.ToLower(writtenPath(w, l)), `\windowsapps\`) || path == "" && l.Process == "" {
 		f[wfp.PackageID] = wfp.Fact{Unknown: "whether the program is of a package was not read"}
 		f[wfp.PackageFamily] = f[wfp.PackageID]
 	}

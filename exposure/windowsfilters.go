@@ -287,7 +287,7 @@ func (v *volumes) program(s string) wfp.Value {
 	device, tail, ok := onDevice(s)
 	switch {
 	case !ok:
-	case device == v.system:
+	case device == v.system && v.drive != mpssvc.UnknownDrive:
 		s = v.drive + tail
 	case v.tails[tail]:
 		return wfp.Value{Unread: "it names a program on the device " + device}

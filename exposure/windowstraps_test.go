@@ -7,6 +7,8 @@ import (
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/wfp"
+	"github.com/ringfence/ringfence/wfp/mpssvc"
 )
 
 // trapSources are who asks: neighbours, the internet behind the router, the network of WSL, that of the VPN, neighbours by IPv6, the host itself.
@@ -265,5 +267,72 @@ func TestNamesOfProgramsProveNothing(t *testing.T) {
 	named := func(l *snapshot.WindowsListener) { l.Process, l.Path = "System", "" }
 	if v := ask(trapIn+"App=System|Protocol=6|", named, 49664); v != packet.Unknown {
 		t.Errorf("a program called System is the kernel: %s, want unknown", v)
+	}
+}
+
+// Where only programs tell on which drive Windows is, it is not known which program %SystemRoot% names, in rules and in filters of the engine.
+func TestUnknownSystemDrive(t *testing.T) {
+	for _, image := range []string{"", `D:\Windows\System32\lsass.exe`} {
+		s := trapHost(trapTCP+trapSvchost, trapTCP+`App=%ProgramFiles%\nodejs\node.exe|`)
+		w := &s.Windows
+		w.Services.List = append(w.Services.List, snapshot.WindowsService{Name: "SamSs", Image: image})
+		for i := range w.Listeners.List {
+			l := &w.Listeners.List[i]
+			l.Path = strings.ReplaceAll(l.Path, "C:", "D:")
+			if l.Port == 3389 { // whose it is the host says elsewhere
+				l.PID, l.Process, l.Services, l.OwnerState = 0, "", nil, snapshot.OwnersUnknown
+			}
+		}
+		w.RDP.Settings = map[string]snapshot.Fact{"fDenyTSConnections": {State: snapshot.Present, Value: "0"}}
+		for i := range w.Processes.List {
+			p := &w.Processes.List[i]
+			p.Path = strings.ReplaceAll(p.Path, "C:", "D:")
+		}
+		want := packet.Unknown
+		if image != "" {
+			want = packet.Reachable
+		}
+		check := func(way string) {
+			t.Helper()
+			for _, port := range []int{3389, 8080} {
+				if v := askWindows(t, s, "iface:Ethernet", port).Verdict; v != want {
+					t.Errorf("%s, with the service %q: port %d is %s, want %s", way, image, port, v, want)
+				}
+			}
+		}
+		check("by rules")
+		filters := mpssvc.Compile(w).Filters
+		for i := range filters {
+			for j := range filters[i].Conditions {
+				if c := &filters[i].Conditions[j]; c.Field == wfp.App {
+					tail := map[bool]string{true: `\windows\system32\svchost.exe`, false: `\program files\nodejs\node.exe`}[strings.Contains(filters[i].Name, "localA")]
+					c.Value = wfp.Value{Kind: wfp.Text, Text: `\device\harddiskvolume3` + tail}
+				}
+			}
+		}
+		w.Filters.Read, w.Filters.Filters = yes("netsh wfp show state"), asExported(t, s, filters)
+		check("by filters")
+	}
+}
+
+// A program that is told by a short name, or one that is not clean, may be any of a rule that ends otherwise.
+func TestProgramsWithoutTheirName(t *testing.T) {
+	for path, want := range map[string]packet.Verdict{
+		`C:\Program Files\nodejs\node.exe`: packet.Reachable, `C:\Program Files\other\node.exe`: packet.Unreachable, `C:\PROGRA~1\nodejs\node.exe`: packet.Unknown,
+		`C:\Program Files\nodejs\NODE~1.EXE`: packet.Unknown, `\??\C:\Program Files\nodejs\node.exe`: packet.Unknown, `%Of%\node.exe`: packet.Unknown,
+	} {
+		for _, ofService := range []bool{false, true} {
+			s := trapHost(trapTCP + `App=%ProgramFiles%\nodejs\node.exe|`)
+			w := &s.Windows
+			l := &w.Listeners.List[len(w.Listeners.List)-1]
+			l.Path, l.Process = path, path[strings.LastIndex(path, `\`)+1:]
+			if ofService {
+				l.Path, l.Services = "", []string{"agent"}
+				w.Services.List = append(w.Services.List, snapshot.WindowsService{Name: "agent", Image: path + " -x"})
+			}
+			if v := askWindows(t, s, "iface:Ethernet", 8080).Verdict; v != want {
+				t.Errorf("%s, of a service %v: %s, want %s", path, ofService, v, want)
+			}
+		}
 	}
 }

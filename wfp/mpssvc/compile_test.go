@@ -298,22 +298,27 @@ func FuzzParseRule(f *testing.F) {
 	})
 }
 
-// Users run programs on any drive that they can write to: where services were read, the drive of Windows is theirs.
+// Users run programs on any drive that they can write to: those alone leave the drive of Windows unknown.
 func TestSystemDriveIsThatOfServices(t *testing.T) {
 	w := &snapshot.Windows{}
+	want := func(drive, when string) {
+		t.Helper()
+		if d := SystemDrive(w); d != drive {
+			t.Errorf("%s it is %s, want %s", when, d, drive)
+		}
+	}
+	want("c:", "where nothing tells it")
+	w.Listeners.List = []snapshot.WindowsListener{{PID: 600, Path: `C:\Windows\System32\svchost.exe`}}
+	want("c:", "with a program on C")
 	for pid := range 9 {
 		w.Processes.List = append(w.Processes.List, snapshot.WindowsProcess{PID: 5000 + pid, Path: `D:\Windows\System32\a.exe`})
-		w.Listeners.List = append(w.Listeners.List, snapshot.WindowsListener{PID: 5000 + pid, Path: `D:\Windows\System32\a.exe`})
 	}
-	if d := SystemDrive(w); d != "d:" {
-		t.Errorf("without services it is %s, want d:", d)
-	}
-	w.Services.List = []snapshot.WindowsService{{Name: "SamSs", Image: `%SystemRoot%\system32\lsass.exe`, PID: 700}}
-	if d := SystemDrive(w); d != "c:" {
-		t.Errorf("programs of users say that it is %s, want c:", d)
-	}
+	want(UnknownDrive, "with programs of users on another one")
+	w.Services.List = []snapshot.WindowsService{{Name: "SamSs", Image: `%SystemRoot%\system32\lsass.exe`}}
+	want(UnknownDrive, "with a service whose process was not told")
+	w.Services.List[0].PID = 700
 	w.Processes.List = append(w.Processes.List, snapshot.WindowsProcess{PID: 700, Path: `E:\Windows\System32\lsass.exe`})
-	if d := SystemDrive(w); d != "e:" {
-		t.Errorf("a service says that it is %s, want e:", d)
-	}
+	want("e:", "with a program of a service")
+	w.Services.List = append(w.Services.List, snapshot.WindowsService{Image: `"C:\Windows\System32\a.exe"`}, snapshot.WindowsService{Image: `C:\Windows\System32\b.exe`})
+	want("c:", "with two services on C")
 }

@@ -133,7 +133,7 @@ const allServices = "S-1-5-80-0"
 func (c *compiler) program(f *wfp.Filter, r *Rule) {
 	if r.App != "" {
 		c := text(wfp.App, ProgramOn(c.drive, r.App))
-		if !plain(r.App, c.Value.Text) {
+		if !Plain(r.App, c.Value.Text) {
 			c = torn(wfp.App, "which program "+r.App+" is was not read")
 		}
 		f.Conditions = append(f.Conditions, c)
@@ -165,30 +165,37 @@ func (c *compiler) program(f *wfp.Filter, r *Rule) {
 	}
 }
 
-// SystemDrive is the drive that Windows is on, by the programs of services: C where none tells another one. Only where no service was read do other
-// programs tell it, since any user can run some in a directory of that name on another drive.
+// UnknownDrive stands for the drive that Windows is on where it is not known: no program is on it.
+const UnknownDrive = "?:"
+
+// SystemDrive is the drive that Windows is on, by the programs of services; C where nothing tells another one. What other programs alone tell leaves it
+// unknown, since any user can run some in a directory of that name on another drive.
 func SystemDrive(w *snapshot.Windows) string {
-	seen, ofServices := map[string]int{}, map[int]bool{}
-	count := func(path string) {
+	seen, ofServices, elsewhere := map[string]int{}, map[int]bool{}, false
+	count := func(path string, trusted bool) {
 		path = strings.ToLower(strings.TrimLeft(path, `"`))
-		if len(path) > 2 && path[0] >= 'a' && path[0] <= 'z' && strings.HasPrefix(path[1:], `:\windows\system32\`) {
+		if len(path) < 3 || path[0] < 'a' || path[0] > 'z' || !strings.HasPrefix(path[1:], `:\windows\system32\`) {
+			return
+		}
+		if trusted {
 			seen[path[:2]]++
+		} else if path[:2] != "c:" {
+			elsewhere = true
 		}
 	}
 	for i := range w.Services.List {
-		count(w.Services.List[i].Image)
-		ofServices[w.Services.List[i].PID] = w.Services.List[i].PID != 0
+		s := &w.Services.List[i]
+		count(s.Image, true)
+		ofServices[s.PID] = s.PID != 0
 	}
-	all := len(w.Services.List) == 0
 	for i := range w.Processes.List {
-		if p := &w.Processes.List[i]; all || ofServices[p.PID] {
-			count(p.Path)
-		}
+		count(w.Processes.List[i].Path, ofServices[w.Processes.List[i].PID])
 	}
 	for i := range w.Listeners.List {
-		if l := &w.Listeners.List[i]; all || ofServices[l.PID] {
-			count(l.Path)
-		}
+		count(w.Listeners.List[i].Path, ofServices[w.Listeners.List[i].PID])
+	}
+	if len(seen) == 0 && elsewhere {
+		return UnknownDrive
 	}
 	best := "c:"
 	for d, n := range seen {
@@ -208,9 +215,9 @@ func ProgramOn(drive, s string) string {
 	return path
 }
 
-// plain says of a program of a rule that it is known which path it stands for: one on a drive, with no variable that is not known, no short name, and
+// Plain says of a program that it is known which path it stands for: one on a drive, with no variable that is not known, no short name, and
 // nothing that Windows would have to take out of it first.
-func plain(written, s string) bool {
+func Plain(written, s string) bool {
 	if s == "system" {
 		return true
 	}
