@@ -12,8 +12,10 @@ type told struct {
 	end string
 }
 
-func (t *told) Helper()                           {}
-func (t *told) Skipf(format string, args ...any)  { t.end = "skip: " + fmt.Sprintf(format, args...) }
+func (t *told) Helper() {}
+
+func (t *told) Skipf(format string, args ...any) { t.end = "skip: " + fmt.Sprintf(format, args...) }
+
 func (t *told) Fatalf(format string, args ...any) { t.end = "fail: " + fmt.Sprintf(format, args...) }
 
 // TestKernel: a test is skipped for what the kernel has not, and for no other error.
