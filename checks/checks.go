@@ -272,6 +272,9 @@ type Scan struct {
 	accountsOnce sync.Once
 	accounts     accounts
 
+	dropInOnce sync.Once
+	dropInOf   map[string][]string // see dropInDirs
+
 	programTime, mountTime, netnsTime purse
 	mountOwners                       mountOwners
 

@@ -3,9 +3,12 @@
 package checks
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // passedCase is a host on which ann decides of /opt/a or /opt/d, or of a place of packages, and whether root is known to do what is there.
@@ -45,6 +48,10 @@ const (
 
 func unitOf(lines string) string {
 	return "644 0:0 /etc/systemd/system/a.service = [Service]\n" + strings.ReplaceAll(lines, "; ", "\n") + "\n"
+}
+
+func dropInOf(dir string) string {
+	return "644 0:0 /etc/systemd/system/" + dir + "/x.conf = [Service]\nExecStartPre=/opt/a\n"
 }
 
 func cronOf(line string) string { return "644 0:0 /etc/cron.d/x = * * * * * root " + line + "\n" }
@@ -95,8 +102,38 @@ func TestSettingsOfUnits(t *testing.T) {
 		"py -c":                     {[]string{unitOf(`ExecStart=/usr/bin/python3 -c "import os;os.system('/opt/a')"`), anns, "755 0:0 /usr/bin/python3"}, false},
 		"node -r":                   {[]string{unitOf("ExecStart=/usr/bin/node -r /opt/a /srv/app"), anns, "755 0:0 /usr/bin/node", "755 0:0 /srv/app"}, true},
 		"perl -I":                   {[]string{unitOf("ExecStart=/usr/bin/perl -I/opt/d /srv/app"), annsDir, "755 0:0 /usr/bin/perl", "755 0:0 /srv/app"}, true},
+		"drop-in of a type":         {[]string{unitOf("ExecStart=/usr/bin/x"), dropInOf("service.d"), anns}, true},
+		"drop-in of a beginning":    {[]string{strings.Replace(unitOf("ExecStart=/usr/bin/x"), "a.service", "b-c-d@.service", 1), dropInOf("b-c-.service.d"), anns}, true},
 		"busybox":                   {[]string{unitOf("ExecStart=/bin/busybox sh -c '/opt/a'"), anns, "755 0:0 /bin/busybox"}, true},
 	})
+}
+
+// TestDropInsByTheirNames: the first directory counts of a name, and of a type last, for a name that is there more than once.
+func TestDropInsByTheirNames(t *testing.T) {
+	var files []string
+	for i, dir := range []string{"usr/lib/systemd/system/a-b.service.d", "etc/systemd/system/a-.service.d", "etc/systemd/system/service.d", "run/systemd/system/a-.service.d"} {
+		files = append(files, "644 0:0 /"+dir+"/x.conf = ", fmt.Sprintf("644 0:0 /%s/%d.conf = ", dir, i))
+	}
+	got := powerHost(t, files...).dropIns(dropInNames("a-b.service")...)
+	want := []string{
+		"/usr/lib/systemd/system/a-b.service.d/0.conf", "/etc/systemd/system/a-.service.d/1.conf", "/etc/systemd/system/service.d/2.conf",
+		"/run/systemd/system/a-.service.d/3.conf", "/etc/systemd/system/a-.service.d/x.conf",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestUnitsThatAreNotRead: what a unit runs that has more files than are read is not passed over without a word.
+func TestUnitsThatAreNotRead(t *testing.T) {
+	files := []string{unitOf("ExecStart=/opt/a"), anns}
+	for i := range maxDropIns {
+		files = append(files, fmt.Sprintf("644 0:0 /etc/systemd/system/a.service.d/%d.conf = ", i))
+	}
+	out := collectPowers(t.Context(), powerHost(t, files...), new(snapshot.Snapshot))
+	if !slices.ContainsFunc(out.reasons, func(r string) bool { return strings.Contains(r, "a.service: the unit has more files") }) {
+		t.Errorf("%v", out.reasons)
+	}
 }
 
 // TestFormsOfShellLines: no form of a line of the shell by which root runs, or is told by, what others write is passed over.

@@ -20,6 +20,7 @@ const maxUnitNames = 8_000
 type startedBy struct {
 	linked  map[string]bool
 	running map[string]bool
+	listed  map[leverKey]bool // directories of drop-ins, of which some are of many units
 }
 
 // trigger is when a service is started next.
@@ -40,7 +41,7 @@ func (l *levers) systemd(procs []*process) {
 		return // another init
 	}
 	names := map[string]bool{}
-	by := &startedBy{linked: map[string]bool{}, running: map[string]bool{}}
+	by := &startedBy{linked: map[string]bool{}, running: map[string]bool{}, listed: map[leverKey]bool{}}
 	for _, p := range procs {
 		by.running[p.Unit] = p.Unit != ""
 	}
@@ -120,9 +121,12 @@ func (l *levers) unit(unit string, by *startedBy) {
 			break
 		}
 	}
-	for _, dir := range unitDirs {
-		if d := path.Join(dir, unit+".d"); l.w.part(d).err == nil {
-			l.tree(d, lever)
+	for _, name := range dropInNames(unit) {
+		for _, d := range l.s.dropInDirs()[name] {
+			if k := (leverKey{path: d, trigger: trigger}); !by.listed[k] {
+				by.listed[k] = true
+				l.tree(d, lever)
+			}
 		}
 	}
 	section := map[string]string{".service": "[Service]", ".socket": "[Socket]", ".mount": "[Mount]"}[path.Ext(unit)]
@@ -130,16 +134,19 @@ func (l *levers) unit(unit string, by *startedBy) {
 		return
 	}
 	lines, why := l.s.unitLines(unit)
-	if why != "" {
+	switch why {
+	case "":
+	case unitUnread, unitLong:
+		l.out.partialIn("files", "%s: %s", unit, why)
+		return
+	default:
 		return // others than root write it, which is said, or it starts nothing
 	}
 	l.runsAs(specified(lines, unit), section, unit, trigger)
 	for _, instance := range by.instances(unit) {
 		lever.By, lever.Trigger = instance, by.trigger(instance)
-		for _, dir := range unitDirs {
-			if d := path.Join(dir, instance+".d"); l.w.part(d).err == nil {
-				l.tree(d, lever)
-			}
+		for _, d := range l.s.dropInDirs()[instance] {
+			l.tree(d, lever)
 		}
 		of := lines
 		for _, file := range l.s.dropIns(instance) {

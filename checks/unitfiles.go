@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -67,16 +68,17 @@ func (s *Scan) readUnit(name string) (lines []unitLine, files []string, why stri
 	if s.masked(files[0]) {
 		return nil, nil, unitMasked
 	}
-	if files = append(files, s.dropIns(name)...); len(files) > maxDropIns {
-		return nil, nil, "the unit has more files than are read"
+	if files = append(files, s.dropIns(dropInNames(name)...)...); len(files) > maxDropIns {
+		return nil, nil, unitLong
 	}
 	for _, file := range files {
-		if a, _, err := s.Host.Author(file); err != nil || !a.Root() {
+		a, _, err := s.Host.Author(file)
+		if err == nil && !a.Root() || err != nil && gone(err) { // a link to what is not there
 			return nil, nil, "a file of the unit is not root's alone"
 		}
-		b, err := s.Host.ReadFile(file)
-		if err != nil {
-			return nil, nil, "a file of the unit cannot be read"
+		b, rerr := s.Host.ReadFile(file)
+		if cmp.Or(err, rerr) != nil {
+			return nil, nil, unitUnread
 		}
 		lines = unitText(lines, b)
 	}
@@ -102,6 +104,12 @@ func unitText(lines []unitLine, b []byte) []unitLine {
 
 // unitAbsent is why a unit has no settings that are known.
 const unitAbsent = "no file of the unit was found"
+
+// Why the settings of a unit are not known though it has files.
+const (
+	unitUnread = "a file of the unit cannot be read"
+	unitLong   = "the unit has more files than are read"
+)
 
 // unitMasked is why a unit has no settings that nobody can start.
 const unitMasked = "the unit is masked"
@@ -136,18 +144,56 @@ func lastOfKey(lines []unitLine, section, key string) (value string) {
 	return value
 }
 
-// dropIns are the drop-ins of a unit in the order in which systemd reads them: by their names, one of a name alone; one that is masked
-// takes those of its name away.
-func (s *Scan) dropIns(unit string) []string {
-	byName := map[string]string{}
-	for _, dir := range unitDirs {
-		names, err := s.Host.ReadDir(path.Join(dir, unit+".d"))
-		if err != nil {
-			continue
+// dropInNames are the names of directories of drop-ins that count for a unit, without .d: its own, those of names that begin so and end in a dash,
+// and that of its type (systemd.unit(5)).
+func dropInNames(unit string) []string {
+	ext := path.Ext(unit)
+	prefix, _, _ := strings.Cut(strings.TrimSuffix(unit, ext), "@")
+	list := []string{unit}
+	for i := strings.LastIndexByte(prefix, '-'); i > 0; i = strings.LastIndexByte(prefix[:i], '-') {
+		list = append(list, prefix[:i+1]+ext)
+	}
+	return append(list, strings.TrimPrefix(ext, "."))
+}
+
+// dropInDirs are the directories of drop-ins that are there, by their names without .d, in the order of unitDirs.
+func (s *Scan) dropInDirs() map[string][]string {
+	s.dropInOnce.Do(func() {
+		s.dropInOf = map[string][]string{}
+		for _, dir := range unitDirs {
+			names, _ := s.Host.ReadDir(dir) // of units in one that is not read nothing is known
+			for _, n := range names {
+				if of, ok := strings.CutSuffix(n, ".d"); ok {
+					s.dropInOf[of] = append(s.dropInOf[of], path.Join(dir, n))
+				}
+			}
 		}
+	})
+	return s.dropInOf
+}
+
+// dropIns are the drop-ins of directories of these names, in the order in which systemd reads them: by their names, one of a name alone, which is that
+// of the first directory, and of a type the last; one that is masked takes those of its name away.
+func (s *Scan) dropIns(of ...string) []string {
+	var dirs []string
+	for _, name := range of {
+		dirs = append(dirs, s.dropInDirs()[name]...)
+	}
+	slices.SortStableFunc(dirs, func(a, b string) int {
+		at := func(d string) int {
+			if !strings.Contains(strings.TrimSuffix(path.Base(d), ".d"), ".") {
+				return len(unitDirs) // of a type
+			}
+			return slices.Index(unitDirs, path.Dir(d))
+		}
+		return cmp.Compare(at(a), at(b))
+	})
+	byName := map[string]string{}
+	for _, dir := range dirs {
+		names, _ := s.Host.ReadDir(dir)
 		for _, n := range names {
 			if _, ok := byName[n]; !ok && strings.HasSuffix(n, ".conf") {
-				byName[n] = path.Join(dir, unit+".d", n)
+				byName[n] = path.Join(dir, n)
 			}
 		}
 	}

@@ -34,6 +34,7 @@ func TestUnitFiles(t *testing.T) {
 	write("etc/systemd/system/x.service.d/10.conf", "[Service]\nExecStart=\nExecStart=/usr/bin/b\n")
 	write("usr/lib/systemd/system/x.service.d/10.conf", "[Service]\nUser=hidden\n")
 	write("run/systemd/system/x.service.d/20.conf", "[Service]\nUser=y\n")
+	s = newScan(host.At(root)) // one looks once
 	show, why = s.unitFiles("x.service")
 	if p, ok := startPath(show["ExecStart"]); why != "" || !ok || p != "/usr/bin/b" || show["User"][0] != "y" {
 		t.Errorf("with drop-ins: %q %s", show, why)
