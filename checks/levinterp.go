@@ -126,7 +126,9 @@ func (l *levers) loadedBy(value string, lever snapshot.LeverFile, at runsHere) {
 
 // code adds what a text of an interpreter names.
 func (l *levers) code(text string, lever snapshot.LeverFile, at runsHere) {
-	l.mentioned(pathsIn(text), "what "+lever.By+" does by what is there was not followed", lever)
+	paths, unsure := pathsIn(text), notFollowed(lever.By)
+	l.mentioned(paths, unsure, lever)
+	l.mayRun(paths, unsure, lever, at)
 	if at.dir != "" && at.dir != "/" {
 		l.cwd("code", lever, at)
 	}

@@ -139,7 +139,7 @@ func TestUnitsThatAreNotRead(t *testing.T) {
 // TestFormsOfShellLines: no form of a line of the shell by which root runs, or is told by, what others write is passed over.
 func TestFormsOfShellLines(t *testing.T) {
 	c := func(v string) []string {
-		return []string{cronOf(v), anns, annsDir, "755 0:0 /opt/d/a", "755 0:0 /bin/sh", "755 0:0 /usr/bin/python3"}
+		return []string{cronOf(v), anns, annsDir, "755 0:0 /opt/d/a", "755 0:0 /bin/sh", "755 0:0 /usr/bin/python3", scriptOf("/opt/a"), "644 0:0 /srv/text = /opt/a\n"}
 	}
 	s := func(v ...string) []string {
 		return []string{cronOf("/srv/run"), scriptOf(v...), anns, annsDir, "755 0:0 /bin/sh"}
@@ -193,6 +193,12 @@ func TestFormsOfShellLines(t *testing.T) {
 		"brace":             {s("{ /opt/a; }"), true},
 		"subshell":          {s("(cd /opt; ./a)"), true},
 		"func":              {s("f() { /opt/a; }", "f"), true},
+		"given a script":    {c("systemd-inhibit --why=x /srv/run"), false},
+		"given its text":    {c("tmux new -d '/srv/run x'"), false},
+		"given a shell":     {c("ip netns exec x sh /srv/text"), false},
+		"given a text":      {c("start-stop-daemon --start --startas /bin/sh -- -c 'exec /srv/run'"), false},
+		"given to code":     {c(`python3 -c "import os;os.system('/srv/run')"`), false},
+		"given to echo":     {c("echo /srv/run | at now"), false},
 		"case":              {s("case $1 in", "x) /opt/a;;", "esac"), false},
 	})
 }

@@ -115,12 +115,46 @@ func (l *levers) arguments(words []string, lever snapshot.LeverFile, at runsHere
 		}
 	}
 	l.mentioned(paths, notFollowed(name), lever)
+	l.mayRun(paths, notFollowed(name), lever, at)
 	if name == "find" && at.fed {
 		l.foundIn(words[1:], lever, at)
 	}
 	if !silent {
+		l.commandIn(words, lever, at)
 		l.cwd(name, lever, at)
 	}
+}
+
+// mayRun follows the programs among files that are named: whoever is given one can run it.
+func (l *levers) mayRun(paths []string, unsure string, lever snapshot.LeverFile, at runsHere) {
+	lever.Kind = snapshot.LeverProgram
+	if lever.Unsure == "" {
+		lever.Unsure = unsure
+	}
+	for _, lever.Path = range paths {
+		if x := l.w.part(lever.Path); x.err == nil && (x.link != "" || x.st.Mode.IsRegular() && x.st.Perm&0o111 != 0) {
+			l.follow(lever, at)
+		}
+	}
+}
+
+// commandIn adds what a shell or an interpreter would run that is among the arguments of a program: many run a command that they are given.
+func (l *levers) commandIn(words []string, lever snapshot.LeverFile, at runsHere) {
+	words = words[:min(len(words), maxWords)]
+	i := 1 + slices.IndexFunc(words[1:], func(w string) bool {
+		return shellNames.MatchString(path.Base(w)) || interpreting.MatchString(path.Base(w))
+	})
+	if i == 0 {
+		return
+	}
+	if lever.Unsure == "" {
+		lever.Unsure = notFollowed(path.Base(words[0]))
+	}
+	command := words[i:]
+	if n := slices.Index(command, "--"); n == 1 { // the end of options of the program
+		command = slices.Delete(slices.Clone(command), 1, 2)
+	}
+	l.words(command, lever, at.inside())
 }
 
 // cwd adds the directory that a program runs in, by which it may be told what to do.
