@@ -199,3 +199,58 @@ func TestFreerElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestDoneLater: what atd does for an account, and a manager that it has started for itself, has the bounding set of the host, and no no_new_privs.
+func TestDoneLater(t *testing.T) {
+	type change = func(*snapshot.Snapshot, *power.State)
+	perl := snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000000080", Mode: 0o755}
+	at := func(mode uint32) change {
+		return func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Programs = append(s.Powers.Programs, snapshot.GainProgram{Path: "/usr/bin/at", SetUID: new(1), SetGID: new(1), Mode: mode})
+		}
+	}
+	linger := func(p snapshot.PolkitGrant) change {
+		return func(s *snapshot.Snapshot, _ *power.State) {
+			p.File, p.Action = "org.freedesktop.login1.policy", "org.freedesktop.login1.set-self-linger"
+			s.Powers.Polkit = append(s.Powers.Polkit, p)
+		}
+	}
+	tight := func(_ *snapshot.Snapshot, st *power.State) { st.NoNewPrivs = true }
+	apart := func(s *snapshot.Snapshot, st *power.State) {
+		a, ap := apartHost(snapshot.ViewMount{At: "/run/user", RO: true})
+		s.Powers.Points, s.Powers.Views = a.Powers.Points, a.Powers.Views
+		st.Place, st.View = ap.Place, ap.View
+	}
+	for name, c := range map[string]struct {
+		do   []change
+		want power.Verdict
+	}{
+		"neither":                            {nil, power.No},
+		"at":                                 {[]change{at(0o755)}, power.Unknown},
+		"at of others":                       {[]change{at(0o750)}, power.No},
+		"at without new powers":              {[]change{at(0o755), tight}, power.No},
+		"at that cannot keep it":             {[]change{at(0o755), apart}, power.No},
+		"a manager":                          {[]change{linger(snapshot.PolkitGrant{})}, power.Unknown},
+		"a manager without new powers":       {[]change{linger(snapshot.PolkitGrant{}), tight}, power.Unknown},
+		"a manager of others":                {[]change{linger(snapshot.PolkitGrant{Users: []string{"ann"}})}, power.No},
+		"a manager of those who are there":   {[]change{linger(snapshot.PolkitGrant{Session: true})}, power.No},
+		"a manager that cannot be spoken to": {[]change{linger(snapshot.PolkitGrant{}), apart}, power.No},
+	} {
+		s, st := bounded(everyCap, perl)
+		for _, do := range c.do {
+			do(s, &st)
+		}
+		a := answer(t, s, st, power.Root)
+		if a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, texts(a.Path), a.Because)
+		}
+		if a.Verdict != power.No {
+			bare, from := bounded(everyCap, perl)
+			from.NoNewPrivs = st.NoNewPrivs
+			closed := answer(t, bare, from, power.Root)
+			if closed.Verdict != power.No || power.Check(s, nil, &closed) == nil {
+				t.Errorf("%s: the certificate of a host without it is taken", name)
+			}
+		}
+	}
+}

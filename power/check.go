@@ -201,18 +201,11 @@ func (k *checker) itself(st *State) error {
 	for _, p := range k.s.Processes.List {
 		manager = manager || p.UID == st.UID && p.Unit == unit && p.Comm == "systemd"
 	}
-	switch home := path.Join("/", a.Home); {
-	case manager && k.gets(st, fmt.Sprintf("/run/user/%d", st.UID), false, false), a.Login && k.gets(st, home, true, false):
+	home := path.Join("/", a.Home)
+	if manager && k.gets(st, fmt.Sprintf("/run/user/%d", st.UID), false, false) || a.Login && k.gets(st, home, true, false) {
 		return fmt.Errorf("what %s does later is not among the states", a.Name)
-	case st.NoNewPrivs, st.OwnUser, !k.gets(st, "/var/spool/cron", true, false):
-		return nil
 	}
-	for _, p := range k.s.Powers.Programs {
-		if path.Base(p.Path) == "crontab" && k.gets(st, p.Path, false, true) && runs(st, &p) {
-			return fmt.Errorf("what cron does for %s is not among the states", a.Name)
-		}
-	}
-	return nil
+	return k.later(st)
 }
 
 // others looks at processes of the host that are seen, and run as the same user.

@@ -352,27 +352,13 @@ func (g *Graph) bySelf(s *State) (list []Edge) {
 	}
 	switch {
 	case !manager && (!a.Login || !home):
-		return g.byTable(s, e)
+		return append(g.byTable(s, e), g.byLinger(s, e)...)
 	case s.Confined != "":
 		e.Unknown = "what " + s.Confined + " lets it do was not followed"
 	case unseen != "":
 		e.Unknown = unseen
 	}
 	return append(list, e)
-}
-
-// byTable is what cron does for an account by a table of its own, which crontab(1) writes with the powers of a group or of root.
-func (g *Graph) byTable(s *State, e Edge) []Edge {
-	writes := slices.ContainsFunc(g.snap.Powers.Programs, func(p snapshot.GainProgram) bool {
-		ok, _ := sees(g.snap, s, p.Path, toRun)
-		return ok && path.Base(p.Path) == "crontab" && (p.SetGID != nil || p.SetUID != nil) && runs(s, &p)
-	})
-	if ok, _ := sees(g.snap, s, cronTables, toWrite); !ok || !writes || s.NoNewPrivs || s.OwnUser {
-		return nil
-	}
-	e.Object, e.Trigger = "crontab", snapshot.TriggerTimer
-	e.Text, e.Unknown = "cron runs what it asks for, without its restrictions", "whether cron takes a table of its account was not looked at"
-	return []Edge{e}
 }
 
 // byPassword are the accounts whose password is empty: su lets whoever calls it in.

@@ -126,6 +126,5 @@ func decisive(s *snapshot.Snapshot, st *State) (ok bool, unsure string) {
 
 // Paths by which a state asks daemons of the host.
 const (
-	busSocket  = "/run/dbus/system_bus_socket"
-	cronTables = "/var/spool/cron"
+	busSocket = "/run/dbus/system_bus_socket"
 )
