@@ -121,3 +121,18 @@ func TestSocketsInContainers(t *testing.T) {
 		}
 	}
 }
+
+// TestSocketsBesideSecrets: root of a container in which the whole host is mounted to be read speaks to its sockets, and the answer names one.
+func TestSocketsBesideSecrets(t *testing.T) {
+	s := quiet()
+	s.Powers.Files = []snapshot.LeverFile{{
+		Path: "/run/a/sock", Kind: snapshot.LeverSocket, By: "ad", Trigger: snapshot.TriggerNone, Unsure: "not followed", Permits: []snapshot.Permit{{Who: snapshot.PermitAll, At: "/run/a/sock"}},
+	}}
+	s.Runtimes.Containers = []snapshot.Container{{ID: "c1", Word: snapshot.Word{By: snapshot.ByRoot}, Mounts: []snapshot.ContainerMount{{Source: "/", Dest: "/host"}}}}
+	if a := answer(t, s, boxed(root, 0xa80425fb), power.Root); a.Verdict != power.Unknown || len(a.Path) != 1 || a.Because[0] != "not followed" {
+		t.Errorf("root: %s by %v, %v", a.Verdict, texts(a.Path), a.Because)
+	}
+	if a := answer(t, s, boxed(root, 0xa80425fb), power.Secret); a.Verdict != power.Yes {
+		t.Errorf("secrets: %s by %v, %v", a.Verdict, texts(a.Path), a.Because)
+	}
+}

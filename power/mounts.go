@@ -76,8 +76,9 @@ func (g *Graph) byMounts(s *State) (list []Edge) {
 			e.Goal, e.Text = Root, fmt.Sprintf("it writes %s of the host at %s as root", m.Source, m.Dest)
 			list = append(list, e)
 		case holdsSecrets(source) && s.UID == 0:
-			e.Goal, e.Trigger, e.Text = Secret, snapshot.TriggerNone, fmt.Sprintf("it reads %s of the host at %s as root", m.Source, m.Dest)
-			list = append(list, e)
+			x := e
+			x.Goal, x.Trigger, x.Text = Secret, snapshot.TriggerNone, fmt.Sprintf("it reads %s of the host at %s as root", m.Source, m.Dest)
+			list = append(append(list, x), g.mounted(s, m, e)...)
 		default:
 			list = append(list, g.mounted(s, m, e)...)
 		}
