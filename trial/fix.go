@@ -103,7 +103,7 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 			st, err = x.try(ctx)
 		}
 		switch {
-		case errors.Is(err, remedy.ErrChanged):
+		case errors.Is(err, remedy.ErrChanged) && !errors.As(err, new(*UnclearError)): // else something of it may be left
 			last = err
 			x.People.Say("fix: the ruleset was changed meanwhile: planning again\n")
 			if err := x.seeAgain(ctx); err != nil {

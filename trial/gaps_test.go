@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -95,6 +96,28 @@ func TestProofOfAnotherRuleset(t *testing.T) {
 		}
 		if !c.kept {
 			w.wantRefused(err, "it is not as the host")
+		}
+	}
+}
+
+// TestChangesThatLeaveSomething: where others changed the ruleset, and what was there for the trial could not be taken out, it is not planned again: what is left
+// is not known.
+func TestChangesThatLeaveSomething(t *testing.T) {
+	for _, step := range []string{"withdraw", "forget"} {
+		w, tried := newFake(t), false
+		w.at["try"] = func() { w.generation++ }
+		w.fail = func(_ int, name string) error {
+			switch tried = tried || name == "try"; {
+			case name == "try":
+				return remedy.ErrChanged
+			case tried && name == step:
+				return errors.New("it stays")
+			}
+			return nil
+		}
+		_, err, _ := w.fix(Options{By: Auto})
+		if got := count(w.steps, "plan"); !isUnclear(err) || got != 1 {
+			t.Errorf("%s: %v, planned %d times", step, err, got)
 		}
 	}
 }
