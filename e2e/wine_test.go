@@ -26,9 +26,10 @@ const wineProgram = "/usr/lib/wine/wine64"
 
 // wine runs the program of Windows in a prefix, which RINGFENCE_WINE names: it takes 700 MB, and is made the first time.
 type wine struct {
-	t      *testing.T
-	prefix string
-	exe    string
+	t         *testing.T
+	prefix    string
+	exe       string
+	overrides string
 }
 
 // newWine makes the prefix, and the program.
@@ -51,16 +52,19 @@ func newWine(t *testing.T) *wine {
 	if err := os.WriteFile(filepath.Join(system, "bcryptprimitives.dll"), forwarder("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		stop := exec.Command("/usr/lib/wine/wineserver64", "-k")
-		stop.Env = w.env()
-		_ = stop.Run() // where none runs any more it says so
-	})
+	t.Cleanup(w.stop)
 	return w
 }
 
+// stop ends all that runs in the prefix.
+func (w *wine) stop() {
+	stop := exec.Command("/usr/lib/wine/wineserver64", "-k")
+	stop.Env = w.env()
+	_ = stop.Run() // where none runs any more it says so
+}
+
 func (w *wine) env() []string {
-	return append(os.Environ(), "WINEPREFIX="+w.prefix, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=;bcryptprimitives=n")
+	return append(os.Environ(), "WINEPREFIX="+w.prefix, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=;bcryptprimitives=n"+w.overrides)
 }
 
 // run runs a program of Windows, and gives what it wrote. Exit codes that are not among good end the test.
@@ -156,8 +160,7 @@ func TestWine(t *testing.T) {
 	if err := os.WriteFile(config, []byte("zones:\n  workload:\n    interfaces: [wsl0]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.run(nil, w.exe, "collect", "-o", windowsPath(file))
-	live, files := loadSnapshot(t, file), filepath.Join(tmp, "files.json")
+	live, files := w.collect(file), filepath.Join(tmp, "files.json")
 	program(t, 0, "collect", "--from", "windows:"+dir, "-o", files)
 	other := loadSnapshot(t, files)
 	for part, pair := range map[string][2]any{
@@ -177,8 +180,33 @@ func TestWine(t *testing.T) {
 		return e.Service.Port == 5985 && e.Zone == "workload" && e.Verdict == "reachable" && strings.Contains(e.Witness, "172.17.112.")
 	})
 	if !found {
-		t.Errorf("WinRM is not seen to be reachable from the network of WSL: %+v", here.Exposures)
+		t.Errorf("WinRM is not seen to be reachable from the network of WSL: %+v, %+v", here.Exposures, live.Coverage)
 	}
+	// Without the driver that has them neither interfaces nor sockets are told.
+	w.stop()
+	w.overrides = ";nsiproxy.sys=d"
+	blind := statuses(reportOf(t, w.run([]int{0, 1}, w.exe, "audit", "-f", "json", "--config", windowsPath(config))))
+	for _, id := range []string{"winrm-reachable", "smb-reachable", "rdp-reachable", "rpc-reachable", "firewall-off", "inbound-allowed-by-default", "localsubnet-wide"} {
+		if blind["windows/"+id] != "unknown" && blind["windows/"+id] != "fail" {
+			t.Errorf("%s is %s where nothing of the network was read", id, blind["windows/"+id])
+		}
+	}
+}
+
+// collect makes a snapshot. The driver that has the sockets starts beside the program, and where the machine is slow too late.
+func (w *wine) collect(file string) *snapshot.Snapshot {
+	w.t.Helper()
+	for range 5 {
+		w.run(nil, w.exe, "collect", "-o", windowsPath(file))
+		s := loadSnapshot(w.t, file)
+		if s.Windows.Listeners.Read.State == snapshot.Present && s.Windows.Adapters.Read.State == snapshot.Present {
+			return s
+		}
+		w.t.Logf("the network was not read: %v", s.Coverage)
+		w.stop()
+	}
+	w.t.Fatal("the network was never read")
+	return nil
 }
 
 // program runs the program of this system.

@@ -40,7 +40,10 @@ func liveAdapters() ([]snapshot.WindowsAdapter, snapshot.Fact) {
 			return nil, liveFact(fmt.Errorf("GetAdaptersAddresses: %w", err))
 		}
 		list := []snapshot.WindowsAdapter{}
-		for a := first; a != nil && len(list) < maxAdapters; a = a.Next {
+		for a := first; a != nil; a = a.Next {
+			if len(list) == maxAdapters {
+				return list, liveFact(registry.ErrTooMuch)
+			}
 			list = append(list, adapterOf(a))
 		}
 		return list, present

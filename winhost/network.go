@@ -18,7 +18,7 @@ func (s *Source) adapters() snapshot.WindowsAdapters {
 	var list []snapshot.WindowsAdapter
 	read := present
 	switch {
-	case s.Live != nil && s.Live.Adapters != nil:
+	case s.Live != nil && s.Live.AdaptersRead.State != "":
 		list, read = s.Live.Adapters, s.Live.AdaptersRead
 		s.routes(list, s.Live.Routes)
 	default:
@@ -35,6 +35,10 @@ func (s *Source) adapters() snapshot.WindowsAdapters {
 	})
 	if list == nil {
 		list = []snapshot.WindowsAdapter{}
+	}
+	addressed := slices.ContainsFunc(list, func(a snapshot.WindowsAdapter) bool { return len(a.Addrs) > 0 })
+	if !addressed && read.State != snapshot.Error && read.State != snapshot.Denied { // nobody reaches a host without addresses: that has to be seen
+		read = snapshot.Fact{State: snapshot.Error, Reason: "no interface with an address was told, and every Windows has that of loopback"}
 	}
 	return snapshot.WindowsAdapters{Read: read, List: list}
 }
@@ -375,8 +379,8 @@ func (s *Source) listeners(w *snapshot.Windows) snapshot.WindowsListeners {
 		}
 	}
 	switch {
-	case s.Live != nil && s.Live.Listeners != nil:
-		out.List, out.Read = s.Live.Listeners, s.Live.ListenersRead
+	case s.Live != nil && s.Live.ListenersRead.State != "":
+		out.List, out.Read = append(out.List, s.Live.Listeners...), s.Live.ListenersRead
 	case !asked:
 		out.Read = snapshot.Fact{State: snapshot.Error, Reason: "no sockets were told (Get-NetTCPConnection -State Listen | ConvertTo-Json, or netstat -ano)"}
 		return out
@@ -390,6 +394,10 @@ func (s *Source) listeners(w *snapshot.Windows) snapshot.WindowsListeners {
 		for _, o := range udp {
 			s.listener(&out, "udp", o)
 		}
+	}
+	ofTCP := func(l snapshot.WindowsListener) bool { return l.Proto == "tcp" }
+	if out.Read.State == snapshot.Present && !slices.ContainsFunc(out.List, ofTCP) {
+		out.Read = snapshot.Fact{State: snapshot.Error, Reason: "no socket of TCP was told, and every Windows has that of RPC"}
 	}
 	out.List = s.bounded(append(out.List, both(out.List)...))
 	s.whose(out.List, w)

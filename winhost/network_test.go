@@ -1,9 +1,12 @@
 package winhost
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/ringfence/ringfence/registry"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -25,5 +28,40 @@ func TestManyListeners(t *testing.T) {
 	s = &Source{}
 	if kept := s.bounded(list[:10]); len(kept) != 10 || len(s.Notes) != 0 {
 		t.Errorf("%d, %v", len(kept), s.Notes)
+	}
+}
+
+// TestNothingIsNoReading: a Windows without an address, or without a socket of TCP, was not read, whoever says so.
+func TestNothingIsNoReading(t *testing.T) {
+	failed := snapshot.Fact{State: snapshot.Error, Reason: "the service did not answer"}
+	adapters := []snapshot.WindowsAdapter{{Name: "lo", Type: typeLoopback, Addrs: []string{"127.0.0.1/8"}}}
+	tcp, udp := snapshot.WindowsListener{Proto: "tcp", Port: 135, Addr: "0.0.0.0"}, snapshot.WindowsListener{Proto: "udp", Port: 53, Addr: "0.0.0.0"}
+	for name, c := range map[string]struct {
+		live Live
+		gaps string
+	}{
+		"all was read":    {Live{Adapters: adapters, AdaptersRead: present, Listeners: []snapshot.WindowsListener{tcp}, ListenersRead: present}, ""},
+		"neither was":     {Live{AdaptersRead: failed, ListenersRead: failed}, "adapters listeners"},
+		"nothing is told": {Live{AdaptersRead: present, ListenersRead: present}, "adapters listeners"},
+		"no address":      {Live{Adapters: []snapshot.WindowsAdapter{{Name: "eth0"}}, AdaptersRead: present, Listeners: []snapshot.WindowsListener{tcp}, ListenersRead: present}, "adapters"},
+		"UDP alone":       {Live{Adapters: adapters, AdaptersRead: present, Listeners: []snapshot.WindowsListener{udp}, ListenersRead: present}, "listeners"},
+	} {
+		s := &Source{Machine: new(registry.Tree), Whole: []string{""}, Live: &c.live}
+		out := s.Snapshot(snapshot.Tool{}, time.Time{})
+		var gaps []string
+		for _, part := range []string{"adapters", "listeners"} {
+			if slices.Contains(out.Coverage[0].Parts, part) {
+				gaps = append(gaps, part)
+			}
+		}
+		if got := strings.Join(gaps, " "); got != c.gaps {
+			t.Errorf("%s: gaps in %q, want %q: %v", name, got, c.gaps, out.Coverage[0].Reasons)
+		}
+	}
+	if w := snapshotOf(t, text("tcp.json", "[]")).Windows.Listeners; w.Read.State != snapshot.Error {
+		t.Errorf("no socket in a file: %+v", w.Read)
+	}
+	if w := snapshotOf(t, text("a.reg", "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SYSTEM]\n\n")).Windows.Adapters; w.Read.State != snapshot.Error {
+		t.Errorf("no interface in a registry: %+v", w.Read)
 	}
 }
