@@ -21,8 +21,6 @@ const (
 var (
 	// moduleNames are files that interpreters load.
 	moduleNames = lazily(`\.(?:py|pyc|pth|js|mjs|cjs|node|so|pl|pm|rb|php|lua|tcl|jar)$`)
-	// namedPaths are texts of a script that are absolute paths.
-	namedPaths = lazily("[\"'`(/ ](/[A-Za-z0-9_.+-]+(?:/[A-Za-z0-9_.+-]+)+)")
 	// ownPlace is how a script of the shell says where it is itself.
 	ownPlace = lazily(`\$\((?:cd (?:-P )?(?:-- )?"?)?\$?\(?dirname (?:-- )?"?(?:\$\((?:readlink -f|realpath) )?"?(?:\$0|\$\{0\}|\$\{?BASH_SOURCE(?:\[0\])?\}?)"?\)?"?\)?"?(?: (?:&&|;) pwd(?: -P)?)?\)|\$\{(?:0|BASH_SOURCE(?:\[0\])?)%/\*\}`)
 )
@@ -51,14 +49,43 @@ func (l *levers) beside(interpreter, file string, lever snapshot.LeverFile) {
 		return // whoever decides of it is listed
 	}
 	b, _ := l.s.Host.ReadFile(file)
-	for _, m := range namedPaths.FindAllStringSubmatch(string(b), maxWords) {
-		as.Path = path.Clean(m[1])
+	for _, p := range namedPaths(string(b), maxWords) {
+		as.Path = path.Clean(p)
 		switch x := l.w.part(as.Path); {
 		case x.err != nil, x.st.Perm&0o1000 != 0, strings.HasPrefix(as.Path, "/proc/"), strings.HasPrefix(as.Path, "/dev/"):
 		case x.st.IsDir, x.st.Mode&fs.ModeSymlink != 0, x.st.Mode.IsRegular() && (x.st.Perm&0o111 != 0 || moduleNames.MatchString(as.Path)):
 			l.add(as)
 		}
 	}
+}
+
+// namedPaths are the first absolute paths, of two names and more, that a script names.
+func namedPaths(text string, most int) (list []string) {
+	for i := 1; i < len(text) && len(list) < most; i++ {
+		if text[i] != '/' || strings.IndexByte("\"'`(/ ", text[i-1]) < 0 {
+			continue
+		}
+		end, names := i, 0
+		for end < len(text) && text[end] == '/' {
+			n := 0
+			for end+1+n < len(text) && inName(text[end+1+n]) {
+				n++
+			}
+			if n == 0 {
+				break
+			}
+			end, names = end+1+n, names+1
+		}
+		if names > 1 {
+			list = append(list, text[i:end])
+			i = end
+		}
+	}
+	return list
+}
+
+func inName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("_.+-", c) >= 0
 }
 
 // modulesIn adds the directories and the modules in a directory, and below it where that is not of packages of the system.

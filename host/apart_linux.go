@@ -65,8 +65,11 @@ func Shut() *Host {
 
 // shut says that a path is not the kernel's, and that files are none of the host's.
 func (h *Host) shut(p string) bool {
+	if h.instead == "" {
+		return false
+	}
 	p = filepath.Join("/", p)
-	return h.instead != "" && p != "/proc" && p != "/sys" && !strings.HasPrefix(p, "/proc/") && !strings.HasPrefix(p, "/sys/")
+	return p != "/proc" && p != "/sys" && !strings.HasPrefix(p, "/proc/") && !strings.HasPrefix(p, "/sys/")
 }
 
 // base is the directory that a path is looked up from.
