@@ -90,9 +90,6 @@ var wrappers = map[string]wrapper{
 // textRunners are programs whose operands are what a shell runs.
 var textRunners = []string{"eval", "trap", "watch"}
 
-// switchers are programs that run a command as somebody else: by an option, or by the first operand.
-var switchers = map[string]string{"sudo": "-u", "runuser": "-u", "setpriv": "--reuid", "chpst": "-u", "su": "", "gosu": "", "su-exec": "", "setuidgid": "", "s6-setuidgid": "", "doas": "-u"}
-
 // Programs that run the file that an argument names.
 var (
 	shellNames   = lazily(`^(?:sh|bash|dash|zsh|ksh|ash|mksh|rbash)$`)
@@ -109,11 +106,9 @@ func (l *levers) words(words []string, lever snapshot.LeverFile, at runsHere) {
 			words = words[1:]
 			continue
 		}
-		if by, ok := switchers[name]; ok {
+		if s, ok := switchers[name]; ok {
 			l.program(words[0], lever, at)
-			if lever.UID, words = l.switched(words[1:], by); len(words) == 0 && len(at.in)+len(at.texts) > 0 {
-				words = []string{"sh"} // reads its commands
-			}
+			words = l.switched(s, words, &lever, &at)
 			continue
 		}
 		if slices.Contains(textRunners, name) {
@@ -236,39 +231,6 @@ func pastOptions(words []string, valued string) []string {
 		}
 	}
 	return words
-}
-
-// switched is as whom a program that changes the user runs which command, -1 if that is not known.
-func (l *levers) switched(words []string, by string) (uid int, command []string) {
-	user := "root"
-	var operands []string
-	for i := 0; i < len(words) && len(operands) == 0; i++ {
-		w := words[i]
-		name, value, joined := strings.Cut(w, "=")
-		switch {
-		case by != "" && (name == by || by == "-u" && name == "--user"):
-			if !joined && i+1 < len(words) {
-				i++
-				value = words[i]
-			}
-			user = value
-		case w == "-c", w == "--command": // of su and runuser
-			if i+1 < len(words) {
-				return l.s.uidOf(user), []string{"sh", "-c", words[i+1]}
-			}
-		case slices.Contains([]string{"-s", "-g", "-G", "-C", "-p", "-h", "-r", "-t", "-w", "--regid", "--groups"}, w):
-			i++
-		case w == "--":
-			operands = words[i+1:]
-		case options.MatchString(w):
-		case by == "" || by == "-u" && slices.Contains(words[i:], "-c"):
-			user, by = w, "-" // the first operand of su is the user
-		default:
-			operands = words[i:]
-		}
-	}
-	user, _, _ = strings.Cut(user, ":")
-	return l.s.uidOf(user), operands
 }
 
 // shellRun adds what a shell runs: a text, or the file of its first operand.
