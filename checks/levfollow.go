@@ -185,6 +185,8 @@ func (l *levers) others(words []string, lever snapshot.LeverFile, at runsHere) {
 		}
 	case "git":
 		l.repository(args, lever, at)
+	case "chroot":
+		l.chroot(args, lever, at)
 	case "make", "gmake":
 		dir := at.dir
 		if i := slices.Index(args, "-C"); i >= 0 && i+1 < len(args) {

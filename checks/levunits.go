@@ -162,7 +162,7 @@ func (l *levers) unit(unit string, by *startedBy) {
 func (l *levers) runsAs(lines []unitLine, section, unit string, trigger snapshot.Trigger) {
 	uid := 0
 	switch name := lastOfKey(lines, section, "User"); {
-	case lastOfKey(lines, section, "DynamicUser") == "yes", lastOfKey(lines, section, "DynamicUser") == "true", strings.Contains(name, "*"):
+	case unitYes(lastOfKey(lines, section, "DynamicUser")), strings.Contains(name, "*"):
 		uid = -1 // nobody's account
 	case name != "":
 		if uid = l.s.uidOf(name); uid < 0 {
@@ -172,20 +172,24 @@ func (l *levers) runsAs(lines []unitLine, section, unit string, trigger snapshot
 	l.runs(lines, section, unit, uid, trigger)
 }
 
+// unitYes says of a setting of a unit that it is on (systemd.syntax(7)).
+func unitYes(value string) bool {
+	return slices.Contains([]string{"1", "yes", "y", "true", "t", "on"}, strings.ToLower(value))
+}
+
 // runs adds what a service runs and reads as a user.
 func (l *levers) runs(lines []unitLine, section, unit string, uid int, trigger snapshot.Trigger) {
 	lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: unit, UID: uid, Trigger: trigger}
 	at := runsHere{dir: cmp.Or(below("/", strings.TrimPrefix(lastOfKey(lines, section, "WorkingDirectory"), "-")), "/")}
-	at.vars = l.environment(lines, section, lever, at.dir)
+	at.vars = l.environment(lines, section, lever)
 	at.in = l.unitSettings(lines, section, lever)
 	root := cmp.Or(lastOfKey(lines, section, "RootDirectory"), lastOfKey(lines, section, "RootImage"))
-	if path.IsAbs(root) && uid >= 0 {
-		as := lever
-		as.Path = root
-		l.add(as)
-		as.Unsure = "what " + unit + " does by what is in its root directory was not followed"
-		left := maxFound
-		l.allBelow(path.Clean(root), as, &left, 0)
+	startOnly := unitYes(lastOfKey(lines, section, "RootDirectoryStartOnly"))
+	if root == "" || startOnly { // of paths in another root nothing is known here
+		for _, name := range sortedKeys(at.vars) {
+			l.variable(name, at.vars[name], lever, at.dir)
+		}
+		l.variable("PATH", strings.Join(listOfKey(lines, section, "ExecSearchPath"), ":"), lever, at.dir)
 	}
 	for _, key := range []string{"ExecStart", "ExecStartPre", "ExecStartPost", "ExecCondition", "ExecReload", "ExecStop", "ExecStopPre", "ExecStopPost"} {
 		for _, line := range listOfKey(lines, section, key) {
@@ -200,25 +204,17 @@ func (l *levers) runs(lines []unitLine, section, unit string, uid int, trigger s
 				words = slices.Delete(words, 1, 2)
 			}
 			switch {
-			case root == "":
+			case root == "", startOnly && key != "ExecStart":
 				l.words(expanded(words, at.vars), as, at)
-			case len(words) > 0 && path.IsAbs(root) && as.UID >= 0:
-				words = expanded(words, at.vars)
-				for i := range words {
-					if path.IsAbs(words[i]) {
-						words[i] = path.Join(root, words[i])
-					}
-				}
-				within := at
-				within.dir = path.Join(root, at.dir)
-				l.words(words, as, within)
+			case path.IsAbs(root):
+				l.inRoot(path.Clean(root), at.dir, expanded(words, at.vars), as, at)
 			}
 		}
 	}
 }
 
-// environment adds what the variables of a service let it load, and says which it has.
-func (l *levers) environment(lines []unitLine, section string, lever snapshot.LeverFile, dir string) map[string]string {
+// environment are the variables of a service; the files that they are in are added.
+func (l *levers) environment(lines []unitLine, section string, lever snapshot.LeverFile) map[string]string {
 	vars := map[string]string{}
 	for _, env := range listOfKey(lines, section, "Environment") {
 		for _, word := range quotedWords(env) {
@@ -243,10 +239,6 @@ func (l *levers) environment(lines []unitLine, section string, lever snapshot.Le
 			maps.Copy(vars, set)
 		}
 	}
-	for _, name := range sortedKeys(vars) {
-		l.variable(name, vars[name], lever, dir)
-	}
-	l.variable("PATH", strings.Join(listOfKey(lines, section, "ExecSearchPath"), ":"), lever, dir)
 	return vars
 }
 

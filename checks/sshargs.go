@@ -230,7 +230,7 @@ func (s *Scan) socketUnits(out *Outcome) (units []string) {
 // socketService is the unit that a socket unit starts (systemd.socket(5), Service= and Accept=).
 func socketService(unit string, lines []unitLine) string {
 	stem := strings.TrimSuffix(unit, ".socket")
-	accept := slices.Contains([]string{"yes", "true", "1", "on"}, strings.ToLower(lastOfKey(lines, "[Socket]", "Accept")))
+	accept := unitYes(lastOfKey(lines, "[Socket]", "Accept"))
 	switch name := lastOfKey(lines, "[Socket]", "Service"); {
 	case name != "":
 		return name
