@@ -20,6 +20,15 @@ func (m *machine) xtSet(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.XtSet, st 
 		return nil, nil // the next spend gives the reason
 	}
 	in, out, maybe := m.inIPSet(&st.cube, ipset, x)
+	if m.ipsetChanges == nil {
+		m.ipsetChanges = m.snap.NFTables.Ruleset.IPSetChanges()
+	}
+	if m.ipsetChanges.Of(ipset, false) {
+		maybe, out = append(maybe, out...), nil
+	}
+	if m.ipsetChanges.Of(ipset, true) {
+		maybe, in = append(maybe, in...), nil
+	}
 	if x.Invert {
 		in, out = out, in
 	}

@@ -84,3 +84,28 @@ func TestSetsOfIPSet(t *testing.T) {
 		}
 	}
 }
+
+// TestSetsThatKnockingOpens: what a set of ipset does not have now, a rule can have put there before, and then neither answer is proven.
+func TestSetsThatKnockingOpens(t *testing.T) {
+	for name, c := range map[string]struct {
+		number byte // of the set that packets are put into
+		want   packet.Verdict
+	}{"that set": {3, packet.Unknown}, "another": {4, packet.Unreachable}} {
+		s := fixtures.Host()
+		in := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Drop}}
+		match := []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "set", Decoded: &ruleset.XtDecoded{Set: &ruleset.XtSet{Index: 3, Dim: 1, Source: [3]bool{true}}}}}}
+		in.Rules = []ruleset.Rule{fixtures.Rule(&in, match, fixtures.VerdictOf(ruleset.Accept))}
+		knock := ruleset.Chain{Name: "k"}
+		info := ruleset.Hex{c.number, 0, 1, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+		knock.Rules = []ruleset.Rule{{Exprs: []ruleset.Expr{{Name: "target", Xt: &ruleset.Xt{Name: "SET", Target: true, Rev: 2, Info: info}}}}}
+		s.NFTables.Ruleset = &ruleset.Ruleset{
+			Stable: true, IPSets: []ruleset.IPSet{{Index: 3, Name: "s", Type: "hash:ip", Family: 2}, {Index: 4, Name: "o", Type: "hash:ip", Family: 2}},
+			Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{in, knock}}},
+		}
+		o := packet.Origin{Index: s.Network.LinkNamed("mgmt0").Index, From: []netip.Prefix{netip.MustParsePrefix("10.10.0.0/24")}}
+		q := &Question{From: []packet.Origin{o}, Proto: "tcp", Dport: 22, To: Target{Addr: netip.MustParseAddr("10.10.0.1")}, Unbound: true, Family: 4}
+		if a := NewModel(s).Reach(q); a.Verdict != c.want {
+			t.Errorf("%s: %s %+v, want %s", name, a.Verdict, a.Because, c.want)
+		}
+	}
+}

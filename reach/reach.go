@@ -60,8 +60,10 @@ type Model struct {
 	// numbers are the addresses or ports of sets of ipset that have nothing else.
 	numbers map[numbersKey]set
 	ordered map[orderKey][][]*ruleset.IPSetElement // those of several parts
-	sieves  map[sieveKey]sieved
-	byPort  map[atPort][]*snapshot.Socket // see rivals
+	// ipsetChanges are the sets of ipset that rules change, once that was asked.
+	ipsetChanges *ruleset.IPSetChanges
+	sieves       map[sieveKey]sieved
+	byPort       map[atPort][]*snapshot.Socket // see rivals
 	// translating is what translates found.
 	translating *bool
 	// physdev is what asksForPhysdev found.

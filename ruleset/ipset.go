@@ -14,7 +14,9 @@ type IPSet struct {
 	Type   string `json:"type"`   // hash:ip, hash:net,port, list:set, ...
 	Family int    `json:"family"` // NFPROTO_*; 0 is any
 	// Mask is laid over addresses before they are looked up, where it is not that of a network: elements are networks then.
-	Mask     netip.Addr     `json:"mask,omitzero"`
+	Mask netip.Addr `json:"mask,omitzero"`
+	// Evicts: what is put into the set when it is full takes others out (forceadd).
+	Evicts   bool           `json:"evicts,omitempty"`
 	Elements []IPSetElement `json:"elements,omitempty"`
 }
 
@@ -153,6 +155,67 @@ func (r *Ruleset) IPSetNamed(name string) *IPSet {
 		}
 	}
 	return nil
+}
+
+// IPSetChanges are the sets of ipset that rules put packets into, or take them out of (the target SET).
+type IPSetChanges struct {
+	of          *Ruleset
+	puts, takes map[string]bool
+	// unread: of sets that nobody else names, as members of lists are.
+	unread bool
+}
+
+// IPSetChanges says which sets the packets before can have changed.
+func (r *Ruleset) IPSetChanges() *IPSetChanges {
+	c := &IPSetChanges{of: r, puts: map[string]bool{}, takes: map[string]bool{}}
+	r.some(func(e Expr) bool {
+		if e.Xt != nil && e.Xt.Target && e.Xt.Name == "SET" {
+			c.note(r, e.Xt)
+		}
+		return false
+	})
+	return c
+}
+
+// note reads xt_set_info_target_v1 to v3: two sets with sides and flags, of which the number of none is 65535. A list hands packets to its members.
+func (c *IPSetChanges) note(r *Ruleset, x *Xt) {
+	const size, none = 4, 0xffff
+	if x.Rev < 1 || len(x.Info) < 2*size {
+		for i := range r.IPSets {
+			c.puts[r.IPSets[i].Name], c.takes[r.IPSets[i].Name] = true, true
+		}
+		return
+	}
+	for i, names := range []map[string]bool{c.puts, c.takes} {
+		index := ne.Uint16(x.Info[i*size:])
+		s := r.IPSet(index)
+		if s == nil {
+			c.unread = c.unread || index != none
+			continue
+		}
+		names[s.Name] = true
+		for j := range s.Elements {
+			names[s.Elements[j].Set] = true
+		}
+	}
+}
+
+// Of says whether rules may have made it otherwise for what a set now has, or has not, also by a member of it. What is put in can take others out of a
+// full set (mtype_add), and an exception that is taken out leaves a wider network.
+func (c *IPSetChanges) Of(s *IPSet, in bool) bool {
+	if c.unread && (s.Index < 0 || s.Type == "list:set") || c.one(s, in) {
+		return true
+	}
+	return s.Type == "list:set" && slices.ContainsFunc(s.Elements, func(e IPSetElement) bool {
+		member := c.of.IPSetNamed(e.Set)
+		return member != nil && c.one(member, in)
+	})
+}
+
+func (c *IPSetChanges) one(s *IPSet, in bool) bool {
+	put, taken := c.puts[s.Name], c.takes[s.Name]
+	return put && (!in || s.Evicts) || taken && in ||
+		(put || taken) && slices.ContainsFunc(s.Elements, func(e IPSetElement) bool { return e.NoMatch })
 }
 
 // decodeSet reads xt_set_info_match_v1 to v4. One that also asks for counters is not decoded.

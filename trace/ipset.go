@@ -17,24 +17,39 @@ func (w *walk) xtSet(x *ruleset.XtSet, r *rule) verdict {
 	if set == nil {
 		return w.maybe(r, strings.TrimSuffix("an ipset that was not read: "+w.snap.NFTables.Ruleset.IPSetsUnread, ": "))
 	}
+	hit, why := w.hasIPSet(set, x, r)
+	if why != "" {
+		return w.maybe(r, why)
+	}
+	if w.ipsetChanges == nil {
+		w.ipsetChanges = w.snap.NFTables.Ruleset.IPSetChanges()
+	}
+	if w.ipsetChanges.Of(set, hit) {
+		what := " put what it looks up into ipset " + set.Name
+		if hit {
+			what = " taken what it looks up out of ipset " + set.Name
+		}
+		hit = hit != w.conditional(r, packet.AtRest, "traffic before has not"+what, packet.Entered, "traffic before has"+what)
+	}
+	return decide(hit != x.Invert)
+}
+
+// hasIPSet says whether a packet, or a part of a region, is in a set as it is now, or why that is not known.
+func (w *walk) hasIPSet(set *ruleset.IPSet, x *ruleset.XtSet, r *rule) (hit bool, why string) {
 	if f, all, ok := w.setOfAddresses(set, x); ok {
 		if w.region != nil && w.open(f) && w.asSent(f) {
-			return decide(w.part(f, all, r) != x.Invert)
+			return w.part(f, all, r), ""
 		}
 		if at, n := w.skb.fieldAt(f); !anyBit(w.skb.unk[at : at+n]) {
-			return decide(all.has(w.skb.nh[at:at+n]) != x.Invert)
+			return all.has(w.skb.nh[at : at+n]), ""
 		}
 	}
 	if w.region != nil {
 		if f := w.openParts(set, x); f != 0 {
-			return w.maybe(r, splitField(f))
+			return false, splitField(f)
 		}
 	}
-	hit, why := w.inIPSet(set, x)
-	if why != "" {
-		return w.maybe(r, why)
-	}
-	return decide(hit != x.Invert)
+	return w.inIPSet(set, x)
 }
 
 // setOfAddresses is what a set of addresses or networks alone has, of the packet's family, and the field that it asks for. It reports false for
@@ -76,6 +91,9 @@ func (s spans) has(b []byte) bool {
 
 // openParts is a field of a region that is open and that a set asks for, or a member of it.
 func (w *walk) openParts(set *ruleset.IPSet, x *ruleset.XtSet) byte {
+	if len(set.Elements) == 0 {
+		return 0
+	}
 	for i, part := range set.Parts() {
 		if f := w.openPart(part, i < 3 && x.Source[i]); f != 0 {
 			return f

@@ -92,6 +92,57 @@ func TestHardwareAddressesOfIPSet(t *testing.T) {
 	}
 }
 
+// TestKnocking: what rules put into a set of ipset, or take out, is a condition of the packets that they do not have now.
+func TestKnocking(t *testing.T) {
+	for name, c := range map[string]struct {
+		put, taken byte // numbers of sets
+		el         string
+		fates      map[Outcome]packet.Traffic
+	}{
+		"put in, and not in it":  {3, 0xff, "10.10.0.8/32", map[Outcome]packet.Traffic{Local: packet.AtRest, Drop: packet.Entered}},
+		"put in, and in it":      {3, 0xff, "10.10.0.9/32", nil},
+		"taken out, and in it":   {0xff, 3, "10.10.0.9/32", map[Outcome]packet.Traffic{Drop: packet.AtRest, Local: packet.Entered}},
+		"of another set":         {4, 0xff, "10.10.0.8/32", nil},
+		"put in, and it is none": {3, 0xff, "", map[Outcome]packet.Traffic{Local: packet.AtRest, Drop: packet.Entered}},
+	} {
+		set := ruleset.IPSet{Type: "hash:ip"}
+		if c.el != "" {
+			set.Elements = []ruleset.IPSetElement{{Net: netip.MustParsePrefix(c.el)}}
+		}
+		tr := withIPSets(t, []ruleset.IPSet{set, {Index: 4, Name: "other", Type: "hash:ip", Family: 2}})
+		info := make(ruleset.Hex, 16)
+		for at, n := range map[int]byte{0: c.put, 4: c.taken} {
+			if info[at] = n; n == 0xff {
+				info[at+1] = n
+			}
+		}
+		tab := &tr.snap.NFTables.Ruleset.Tables[0]
+		tab.Chains = append(tab.Chains, ruleset.Chain{Name: "k", Rules: []ruleset.Rule{{Exprs: []ruleset.Expr{{Name: "target", Xt: &ruleset.Xt{Name: "SET", Target: true, Rev: 2, Info: info}}}}}})
+		f := New(tr.snap).Packet(parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn"))
+		if len(f.ByTraffic) != len(c.fates) {
+			t.Errorf("%s: %+v, want %v", name, f, c.fates)
+		}
+		for _, told := range f.ByTraffic {
+			if told.If[0].State != c.fates[told.Fate.Fate] {
+				t.Errorf("%s: %s if %s", name, told.Fate.Fate, told.If[0].State)
+			}
+		}
+	}
+}
+
+// TestEmptyIPSet: nobody of a region is in a set that is empty.
+func TestEmptyIPSet(t *testing.T) {
+	tr := withIPSets(t, []ruleset.IPSet{{Type: "hash:net"}})
+	p := parsed(t, "mgmt0", "tcp 10.10.0.0:40000 > 10.10.0.1:22 syn")
+	r := &Region{Packet: *p, Src: netip.PrefixFrom(p.Src, 24), Dst: netip.PrefixFrom(p.Dst, 32), Sport: Ports{First: p.Sport}, Dport: Ports{First: p.Dport}}
+	tr.Region(r, func(e *End) bool {
+		if e.Rule == "ip t/i#0" {
+			t.Errorf("%+v: the set has nobody", e)
+		}
+		return true
+	})
+}
+
 // TestRegionOfList: a region whose ports a member of a list asks for has more than one end.
 func TestRegionOfList(t *testing.T) {
 	tr := withIPSets(t, []ruleset.IPSet{

@@ -109,10 +109,12 @@ type Tracer struct {
 	owns     map[netip.Addr]bool      // see own
 	// addresses are what setOfAddresses found.
 	addresses map[*ruleset.IPSet]spans
-	runner    packet.Runner // see Ask
-	asked     map[askKey]asked
-	walk      walk
-	cost      int // rules that were evaluated, of all packets
+	// ipsetChanges are the sets of ipset that rules change, once that was asked.
+	ipsetChanges *ruleset.IPSetChanges
+	runner       packet.Runner // see Ask
+	asked        map[askKey]asked
+	walk         walk
+	cost         int // rules that were evaluated, of all packets
 }
 
 // landmarks are what spansOfMarks found.

@@ -28,8 +28,9 @@ const (
 	ipsetAddrIPv4, ipsetAddrIPv6                                      = 1, 2
 	ipsetFlagPhysDev, ipsetFlagNoMatch, ipsetFlagWildcard      uint32 = 1 << 1, 1 << 2, 1 << 7
 
-	// Of a set: what is laid over addresses.
-	createBitMask, createNetMask = 12, 20
+	// Of a set: what is laid over addresses, and flags.
+	createFlags, createBitMask, createNetMask        = 8, 12, 20
+	ipsetFlagForceAdd                         uint32 = 1 << 5
 )
 
 func ipsetRequest(cmd int, flags netlink.HeaderFlags, attrs ...netlink.Attribute) netlink.Message {
@@ -76,7 +77,7 @@ func ParseIPSet(set *ruleset.IPSet, b []byte) error {
 			case ipsetFamily:
 				set.Family = int(d[0])
 			case ipsetData:
-				return parseMask(set, d)
+				return parseHead(set, d)
 			case ipsetADT:
 				return Each(d, func(_ uint16, el []byte) error {
 					e, err := parseElement(el)
@@ -93,10 +94,14 @@ func ParseIPSet(set *ruleset.IPSet, b []byte) error {
 	return nil
 }
 
-// parseMask reads what a set lays over addresses.
-func parseMask(set *ruleset.IPSet, b []byte) error {
-	return fields(b, sizes{createBitMask: 0, createNetMask: 1}, func(kind uint16, d []byte) (err error) {
-		if kind == createBitMask {
+// parseHead reads what a set lays over addresses, and whether it takes elements out to put others in.
+func parseHead(set *ruleset.IPSet, b []byte) error {
+	return fields(b, sizes{createFlags: 4, createBitMask: 0, createNetMask: 1}, func(kind uint16, d []byte) (err error) {
+		switch kind {
+		case createFlags:
+			set.Evicts = binary.BigEndian.Uint32(d)&ipsetFlagForceAdd != 0
+			return nil
+		case createBitMask:
 			set.Mask, err = elementAddress(d)
 			return err
 		}

@@ -405,7 +405,7 @@ func TestElementsComeBack(t *testing.T) {
 	}
 }
 
-// TestMasksOfIPSet: a mask of a network makes networks of the elements, another one is kept.
+// TestMasksOfIPSet: a mask of a network makes networks of the elements, another one is kept; of the flags that for full sets is.
 func TestMasksOfIPSet(t *testing.T) {
 	bits := []byte{255, 0, 255, 0}
 	for name, c := range map[string]struct {
@@ -430,6 +430,11 @@ func TestMasksOfIPSet(t *testing.T) {
 			unix.AF_INET, nested(createBitMask, netlink.Attribute{Type: ipsetAddrIPv4, Data: bits}),
 			[]byte{10, 0, 2, 0},
 			ruleset.IPSet{Family: 2, Mask: netip.MustParseAddr("255.0.255.0"), Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.0.2.0/32")}}},
+		},
+		"none, with forceadd and counters": {
+			unix.AF_INET, netlink.Attribute{Type: createFlags, Data: []byte{0, 0, 0, 1<<5 | 1<<3}},
+			[]byte{10, 0, 2, 0},
+			ruleset.IPSet{Family: 2, Evicts: true, Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.0.2.0/32")}}},
 		},
 	} {
 		kind := uint16(ipsetAddrIPv4)
