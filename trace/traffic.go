@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -173,6 +174,33 @@ func often(t *ruleset.XtTraffic) string {
 		return fmt.Sprintf(" %d times", t.Hits)
 	}
 	return ""
+}
+
+// absent is for a key that is not in a set to which rules add: the traffic before can have added it since.
+func (w *walk) absent(o *op, r *rule, key []byte, l *ruleset.Lookup) verdict {
+	for i := range w.changes {
+		if c := &w.changes[i]; c.set == o.set && bytes.Equal(c.key, key) { // the packet itself has just taken it out
+			return w.found(o, r, nil, l)
+		}
+	}
+	if !w.putIn(o, r) {
+		return w.found(o, r, nil, l)
+	}
+	return w.foundPut(o, r, l)
+}
+
+// putIn says whether the traffic before has put what is looked up into a set.
+func (w *walk) putIn(o *op, r *rule) bool {
+	what := " put what it looks up into the set " + o.set.src.Name
+	return w.conditional(r, packet.AtRest, "traffic before has not"+what, packet.Entered, "traffic before has"+what)
+}
+
+// foundPut is for what it has put there.
+func (w *walk) foundPut(o *op, r *rule, l *ruleset.Lookup) verdict {
+	if l.HasReg {
+		return w.abort(r, "what traffic puts into the map "+o.set.src.Name)
+	}
+	return decide(!l.Invert)
 }
 
 // ending is a fate with the ways that lead to it.

@@ -203,3 +203,41 @@ func TestPacketsShareAHashlimit(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysThatTrafficPutsIn: a key that the sender chooses can have been put into a set before, also where nothing is in it now.
+func TestKeysThatTrafficPutsIn(t *testing.T) {
+	for name, c := range map[string]struct {
+		dynamic  bool
+		elements []ruleset.Element
+		states   []packet.Traffic // of what is let in
+	}{
+		"nothing, for good":   {false, nil, nil},
+		"nothing yet":         {true, nil, []packet.Traffic{packet.Entered}},
+		"another, for good":   {false, []ruleset.Element{{Key: ruleset.Hex{2, 0, 0, 0, 0, 9}}}, []packet.Traffic{packet.AsSent}},
+		"another than so far": {true, []ruleset.Element{{Key: ruleset.Hex{2, 0, 0, 0, 0, 9}}}, []packet.Traffic{packet.AtRest, packet.AsSent}},
+	} {
+		s := fixtures.Host()
+		s.Network.LinkNamed("mgmt0").MAC = "02:00:00:00:00:01"
+		chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Drop}}
+		chain.Rules = []ruleset.Rule{{Exprs: []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseLink, Offset: 6, Len: 6, Dreg: 1}},
+			{Name: "lookup", Lookup: &ruleset.Lookup{Sreg: 1, Set: "m"}},
+			{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Accept}}},
+		}}}
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{
+			Family: "ip", Name: "t", Chains: []ruleset.Chain{chain}, Sets: []ruleset.Set{{Name: "m", KeyLen: 6, Dynamic: c.dynamic, Elements: c.elements}},
+		}}}
+		f := New(s).Packet(parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn"))
+		var states []packet.Traffic
+		for _, told := range f.ByTraffic {
+			if told.Fate.Fate == Local {
+				for _, x := range told.If {
+					states = append(states, x.State)
+				}
+			}
+		}
+		if !slices.Equal(states, c.states) || (f.Fate == Drop) != (c.states == nil) {
+			t.Errorf("%s: %+v, let in %v, want %v", name, f, states, c.states)
+		}
+	}
+}

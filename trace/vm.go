@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -424,23 +423,6 @@ func (w *walk) lookup(o *op, r *rule) verdict {
 	return w.found(o, r, el, l)
 }
 
-// absent is for a key that is not in a set to which rules add: the traffic before can have added it since.
-func (w *walk) absent(o *op, r *rule, key []byte, l *ruleset.Lookup) verdict {
-	for i := range w.changes {
-		if c := &w.changes[i]; c.set == o.set && bytes.Equal(c.key, key) { // the packet itself has just taken it out
-			return w.found(o, r, nil, l)
-		}
-	}
-	what := " put what it looks up into the set " + o.set.src.Name
-	if !w.conditional(r, packet.AtRest, "traffic before has not"+what, packet.Entered, "traffic before has"+what) {
-		return w.found(o, r, nil, l)
-	}
-	if l.HasReg {
-		return w.abort(r, "what traffic puts into the map "+o.set.src.Name)
-	}
-	return decide(!l.Invert)
-}
-
 // changed says why the packet's own changes of a set leave open what is in it; with exact, only where
 // they are not known themselves.
 func (w *walk) changed(s *set, exact bool) string {
@@ -506,6 +488,9 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 		return w.abort(r, why)
 	}
 	l := o.expr.Lookup
+	if o.set.src.Dynamic && w.putIn(o, r) {
+		return w.foundPut(o, r, l)
+	}
 	if of, ok := w.serviceIn(o.sreg, o.n); ok {
 		return w.lookupService(o, r, of)
 	}
