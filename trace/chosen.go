@@ -34,7 +34,7 @@ func (w *walk) opens(f byte) bool {
 	}
 	x := w.field(f)
 	at, n := w.skb.fieldAt(f)
-	if x.left != nil || !anyBit(w.skb.unk[at:at+n]) {
+	if x.left != nil || !anyBit(w.skb.unk[at:at+n]) || w.region == nil && !w.apart(map[byte]view{'t': byHops, 'l': byLength}[f]) {
 		return false
 	}
 	switch {
@@ -199,7 +199,7 @@ func (w *walk) option(op, kind uint32, r *rule) bool {
 		what = fmt.Sprintf("chunk or option %d", kind)
 	}
 	has := w.choose(2, r, "whether the packet has "+what) == 1
-	if w.region == nil && !w.asksForDoff() {
+	if w.region == nil && w.apart(byOptions) {
 		w.choices[at].states = []state{{packet.AsSent, "the packet has no " + what}, {packet.AsSent, "the packet has " + what}}
 	}
 	w.options = append(w.options, option{op, kind, has})

@@ -60,7 +60,7 @@ func (w *walk) comesOut(r *rule, n note, asked []byte) verdict {
 	}
 	at := w.at
 	is := w.choose(2, r, n.why) == 1
-	if w.region == nil {
+	if w.region == nil && (n.by != packet.AsSent || w.apart(viewsOf[n.why])) {
 		w.choices[at].states = []state{{n.by, n.why + ": not as the rule asks"}, {n.by, n.why + ": as the rule asks"}}
 	}
 	if !n.anew {
@@ -151,7 +151,7 @@ func (w *walk) ctCount(e *ruleset.Ct, at int, c *conn) verdict {
 	case e.Key == ruleset.CtPkts:
 		w.regs.put(at, binary.NativeEndian.AppendUint64(nil, 1))
 	default: // the length of the packet
-		return w.openReg(at, make([]byte, 8), binary.NativeEndian.AppendUint64(nil, 0xffff), note{why: "the length of the packet", by: packet.AsSent})
+		return w.openReg(at, make([]byte, 8), binary.NativeEndian.AppendUint64(nil, 0xffff), note{why: lengthText, by: packet.AsSent})
 	}
 	return vNext
 }
@@ -189,9 +189,9 @@ func (w *walk) u32(x *ruleset.Xt, u *ruleset.XtU32, r *rule) verdict {
 		return decide(!u.Invert)
 	}
 	if w.skb.later() || w.skb.tos {
-		return w.maybe(r, "the bytes of the packet that u32 asks for")
+		return w.maybe(r, wordsText)
 	}
-	if v := w.comesOut(r, note{why: "the bytes of the packet that u32 asks for", by: packet.AsSent}, x.Info[:len(x.Info)-2]); (v == vNext) == u.Invert {
+	if v := w.comesOut(r, note{why: wordsText, by: packet.AsSent}, x.Info[:len(x.Info)-2]); (v == vNext) == u.Invert {
 		return vNo
 	}
 	return vNext
@@ -280,7 +280,7 @@ func (w *walk) oneOfElements(o *op, r *rule, els []*element) int {
 	at := w.at
 	n := w.regNote(o.sreg, o.n)
 	way := w.choose(len(els), r, n.why)
-	if w.region != nil || n.by == "" || w.choices[at].states != nil {
+	if w.region != nil || n.by == "" || w.choices[at].states != nil || n.by == packet.AsSent && !w.says(n) {
 		return way
 	}
 	for _, el := range els {
@@ -291,6 +291,13 @@ func (w *walk) oneOfElements(o *op, r *rule, els []*element) int {
 		w.choices[at].states = append(w.choices[at].states, state{n.by, text})
 	}
 	return way
+}
+
+// says notes that elements of a set are what the sender wrote, and reports whether that goes together with all that rules have asked before.
+func (w *walk) says(n note) bool {
+	again := slices.ContainsFunc(w.said, func(s said) bool { return s.what == n.why })
+	w.said = append(w.said, said{what: n.why})
+	return w.apart(viewsOf[n.why]) && !again
 }
 
 // osf loads the name of the system that sends such packets (nft_osf_eval): of a SYN alone, whose options the sender chooses.
@@ -308,7 +315,7 @@ func (w *walk) osf(x *ruleset.Osf, r *rule) verdict {
 	case s.proto != packet.TCP:
 		return w.maybe(r, "what the packet has where a SYN would be")
 	}
-	return w.openReg(at, make([]byte, size), allOpen(size), note{why: "the system that the SYN looks like", by: packet.AsSent})
+	return w.openReg(at, make([]byte, size), allOpen(size), note{why: systemText, by: packet.AsSent})
 }
 
 // queued hands the packet to a program, and says whether it goes on (nf_queue): where none listens it is dropped, or goes on if the rule says so.

@@ -64,6 +64,7 @@ type walk struct {
 	headed   bool    // the packets of a region have more than a plain header
 	inFields [len(fieldNames) + len(chosenNames)]within
 	pieces   []piece
+	views    view // of what the sender writes, that rules have asked for
 	hopped   bool // the time to live is one less than as sent
 	sorted   sorted
 	cuts     [4][]Span // numbers by which fields were parted on the ways of the region
@@ -100,7 +101,7 @@ func (w *walk) start(p *packet.Packet) {
 		w.skb.priority.unk = 0xffffffff // vlan_do_receive
 	}
 	clear(w.inFields[len(fieldNames):])
-	w.pieces = w.pieces[:0]
+	w.pieces, w.views = w.pieces[:0], 0
 	w.hopped, w.headed, w.options, w.said, w.hoppings, w.hashes = false, false, w.options[:0], w.said[:0], w.hoppings[:0], w.hashes[:0]
 	if w.region != nil {
 		w.region.free(&w.skb)

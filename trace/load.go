@@ -78,7 +78,7 @@ func (w *walk) meta(o *op) verdict {
 		}
 		return w.unknownReg(o.dreg, 4, "the process that sends it")
 	case ruleset.MetaLen:
-		return w.openReg(o.dreg, make([]byte, 4), binary.NativeEndian.AppendUint32(nil, 0x1ffff), note{why: "the length of the packet", by: packet.AsSent})
+		return w.openReg(o.dreg, make([]byte, 4), binary.NativeEndian.AppendUint32(nil, 0x1ffff), note{why: lengthText, by: packet.AsSent})
 	case ruleset.MetaTimeHour:
 		return w.clock(o, 'h')
 	case ruleset.MetaTimeDay:

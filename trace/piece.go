@@ -52,6 +52,9 @@ func (w *walk) pieceOf(area byte, off, n int, b, unk []byte) (f byte, ok bool) {
 	if len(p.left) == 0 {
 		return 0, false
 	}
+	if !w.apart(w.viewOf(&p)) {
+		return 0, false
+	}
 	w.pieces = append(w.pieces, p)
 	f = firstPiece + byte(len(w.pieces)-1)
 	w.represent(f)
@@ -67,9 +70,16 @@ func (w *walk) isDoff(p *piece) bool {
 	return p.area == 'n' && w.skb.proto == packet.TCP && !w.skb.later() && p.off <= w.skb.thoff+doffAt && w.skb.thoff+doffAt < p.off+p.n
 }
 
-// asksForDoff says whether a rule has asked for the length of the header, which the options decide too.
-func (w *walk) asksForDoff() bool {
-	return slices.ContainsFunc(w.pieces, func(p piece) bool { return w.isDoff(&p) })
+// viewOf is what a piece says of the packet.
+func (w *walk) viewOf(p *piece) view {
+	at := map[uint8]int{packet.TCP: 16, packet.ICMP: 2, packet.ICMPv6: 2}[w.skb.proto] + w.skb.thoff
+	switch {
+	case w.isDoff(p):
+		return byOffset
+	case p.sum && p.off < at+2 && at < p.off+p.n:
+		return byChecksum
+	}
+	return byPiece
 }
 
 // chosenBytes says whether the sender writes bytes without a care for others, and whether a translation changes them. For what the host itself sends

@@ -40,7 +40,7 @@ func (s *skb) serviceUnk() byte {
 // opensService says whether the type of service is open, as sent, and begins to keep what is found out about it.
 func (w *walk) opensService() bool {
 	x := w.field('c')
-	if x.left == nil && w.skb.serviceUnk() == 0xff && !w.skb.tos {
+	if x.left == nil && w.skb.serviceUnk() == 0xff && !w.skb.tos && (w.region != nil || w.apart(byService)) {
 		x.left, x.seen = allServices, nil
 		w.representService()
 	}

@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -509,7 +510,7 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 		return w.found(o, r, o.set.catchAll, l)
 	case !l.HasReg && !more && len(els[0].ops) == 0 && o.set.catchAll == nil:
 		if n := w.regNote(o.sreg, o.n); n.by != "" {
-			return decide((w.comesOut(r, n, []byte(l.Set)) == vNext) != l.Invert)
+			return decide((w.comesOut(r, n, fmt.Appendf(nil, "%p", o.set)) == vNext) != l.Invert)
 		}
 		return w.maybe(r, w.regWhy(o.sreg, o.n))
 	case more:

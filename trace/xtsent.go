@@ -138,7 +138,7 @@ func (w *walk) written(x *ruleset.XtWritten, r *rule) verdict {
 	}
 	at := w.at
 	is := w.choose(2, r, x.What+" of the packet") == 1
-	if w.region == nil {
+	if w.region == nil && w.apart(viewsOf[x.What]) {
 		w.choices[at].states = []state{{packet.AsSent, x.What + " of the packet: not as the rule asks"}, {packet.AsSent, x.What + " of the packet: as the rule asks"}}
 	}
 	w.said = append(w.said, said{x.What, x.By, is})
