@@ -132,6 +132,7 @@ func (w *walk) passes(l *link, hook packet.Hook) (Fate, bool) {
 	if by := w.ask(there, l, hook, false); by != "" || w.stuck != nil {
 		return w.drop("program"), false
 	}
+	w.screened = w.screened || len(there) > 0
 	if w.p.Frag != "" || !w.skb.hasPorts() {
 		return Fate{}, true
 	}

@@ -129,7 +129,7 @@ func (w *walk) defrag(e *hookEntry) verdict {
 
 // complete says whether the other fragments of the datagram get as far as this one.
 func (w *walk) complete() bool {
-	if !w.filteredAlone() && !w.given && !w.rewrites {
+	if !w.filteredAlone() && !w.screened {
 		return true
 	}
 	switch w.siblings() {
@@ -141,7 +141,7 @@ func (w *walk) complete() bool {
 		return !w.conditional(nil, packet.AsSent, "the other fragments of the datagram get this far", packet.AsSent, "not all fragments of the datagram get this far")
 	case unsure:
 	}
-	return !w.filteredAlone() || w.choose(2, nil, "whether the other fragments of the datagram get this far") == 0
+	return w.choose(2, nil, "whether the other fragments of the datagram get this far") == 0
 }
 
 // filteredAlone says whether rules have judged the fragment by itself.

@@ -4,7 +4,9 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // TestDatagramsHaveTheFirstHeader: a datagram has the header of its first fragment, so that what rules write into that one alone is so for
@@ -84,6 +86,40 @@ func TestFragmentsThatDoNotCome(t *testing.T) {
 		p.Frag = c.frag
 		if f := New(s).Packet(p); f.Fate != c.want || len(f.ByTraffic) != c.fates {
 			t.Errorf("%s: %+v, want %s and %d fates", c.name, f, c.want, c.fates)
+		}
+	}
+}
+
+// TestProgramsThatStopOtherFragments: a fragment that programs let pass waits for those that they do not.
+func TestProgramsThatStopOtherFragments(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		stops func(b []byte) bool // by the header of IP
+		frag  string
+		want  Outcome
+		fates int
+	}{
+		{"nothing", func([]byte) bool { return false }, "first", Local, 0},
+		{"later ones", func(b []byte) bool { return b[6]&0x1f != 0 || b[7] != 0 }, "first", Drop, 0},
+		{"the first", func(b []byte) bool { return b[6]&0x1f == 0 && b[7] == 0 }, "last", Drop, 0},
+		{"those of some data", func(b []byte) bool { return b[7] != 0 && b[20] > 100 }, "first", Unknown, 0},
+	} {
+		s := fixtures.Host()
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
+		l := s.Network.LinkNamed("mgmt0")
+		l.Programs, l.TC = at(snapshot.PlaceTCXIngress), []string{snapshot.PlaceTCXIngress}
+		tr := New(s)
+		tr.Ask(answers{1: func(_ packet.Attached, f *packet.Frame) (packet.Ran, error) {
+			r := packet.Ran{Verdict: tcNext, Data: f.Data, Mark: f.Mark, Priority: f.Priority}
+			if c.stops(f.Data[14:]) {
+				r.Verdict = tcShot
+			}
+			return r, nil
+		}})
+		p := parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
+		p.Frag = c.frag
+		if f := tr.Packet(p); f.Fate != c.want || len(f.ByTraffic) != c.fates {
+			t.Errorf("%s: %+v, want %s", c.name, f, c.want)
 		}
 	}
 }

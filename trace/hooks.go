@@ -41,6 +41,7 @@ type walk struct {
 	before   bool       // prerouting ran inside the bridge
 	inside   bool       // its bridge's own ingress is behind it
 	arrived  netip.Addr // its destination before prerouting
+	screened bool       // programs let it pass
 	given    bool       // programs that give marks were asked about it
 	rewrites bool       // programs that write over bytes were
 	physIn   *link      // the port of a bridge that br_netfilter knows the packet to have come in by
@@ -89,7 +90,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.regs = registers{}
 	in := w.names[p.In]
 	w.physIn, w.physOut, w.judged = nil, nil, false
-	w.before, w.held, w.given, w.rewrites = false, nil, false, false
+	w.before, w.held, w.screened, w.given, w.rewrites = false, nil, false, false, false
 	w.tag, w.wayBack = word{}, word{}
 	w.skb.build(p, in)
 	if in != nil && in.ether && p.DMAC == "" && w.skb.pkttype == pktHost {
