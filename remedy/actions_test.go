@@ -92,6 +92,28 @@ func TestNobodyIsToldToLockThemselvesOut(t *testing.T) {
 	}
 }
 
+// TestWordsThatNameZones: a policy that names the zone in its words, and not beside them, has a finding ended by what is to be done about each.
+func TestWordsThatNameZones(t *testing.T) {
+	words := func(text string) finding.Remediation { return finding.Remediation{Kind: "words", Text: text} }
+	keep, same, or := words("keep the external zone away"), words("keep the workload zone away"), words("or else")
+	for name, c := range map[string]struct {
+		zones []string
+		list  []finding.Remediation
+		want  string
+	}{
+		"both":               {[]string{"external", "workload"}, []finding.Remediation{keep, or, same}, keep.Text + "; " + same.Text},
+		"one":                {nil, []finding.Remediation{keep, or}, keep.Text},
+		"another zone":       {[]string{"external", "management"}, []finding.Remediation{keep, same}, keep.Text},
+		"something else":     {[]string{"external", "workload"}, []finding.Remediation{keep, or}, keep.Text},
+		"no zone in its own": {[]string{"external", "workload"}, []finding.Remediation{or, keep, same}, or.Text},
+	} {
+		f := &finding.Finding{Zone: "external", Zones: c.zones, Remediation: c.list}
+		if got := new(hands).whole(f).Text; got != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // TestWorkloadsOfTheHostsNetworkAreLeft: what rules close to all but workloads in the host's own network namespace is ended by the rules and by taking
 // those out of it, not by a rule about the port. What something else closes whole is left to that.
 func TestWorkloadsOfTheHostsNetworkAreLeft(t *testing.T) {

@@ -72,6 +72,7 @@ func (h *hands) whole(f *finding.Finding) finding.Remediation {
 		return finding.Remediation{Kind: "words", Text: text}
 	}
 	if todo.Deny == nil {
+		todo.Text = strings.Join(append([]string{todo.Text}, forOthers(f, todo)...), "; ")
 		return todo
 	}
 	var parts []string
@@ -82,6 +83,22 @@ func (h *hands) whole(f *finding.Finding) finding.Remediation {
 	}
 	todo.Text = strings.Join(parts, "; ")
 	return todo
+}
+
+// forOthers is what else is to be done about a finding in the same way for its other zones, of a policy whose texts name those: one of them closes a part.
+func forOthers(f *finding.Finding, todo finding.Remediation) (texts []string) {
+	named := func(z string) string { return "the " + z + " zone" }
+	i := slices.IndexFunc(f.Zones, func(z string) bool { return strings.Contains(todo.Text, named(z)) })
+	if i < 0 || todo.Kind != "words" {
+		return nil
+	}
+	for _, z := range f.Zones {
+		text := strings.ReplaceAll(todo.Text, named(f.Zones[i]), named(z))
+		if text != todo.Text && slices.ContainsFunc(f.Remediation, func(m finding.Remediation) bool { return m.Kind == todo.Kind && m.Text == text }) {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 // byHand adds what is left, findings of one cause together. What follows from others ends with what is done about those.
