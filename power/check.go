@@ -215,18 +215,33 @@ func (k *checker) others(st *State) error {
 	}
 	for i := range k.s.Processes.List {
 		p, init := &k.s.Processes.List[i], k.s.Processes.Init
-		if p.UID != st.UID || p.Container != "" || p.NS.User != init.User || snapshot.Caps(p.CapPrm)&^st.Caps != 0 {
+		if p.UID != st.UID && st.Caps&(1<<7) == 0 || p.Container != "" || p.NS.User != init.User || snapshot.Caps(p.CapPrm)&^st.Caps != 0 {
 			continue
 		}
-		to, its := *st, stateIn(k.s, "", p)
-		to.Place, to.Container, to.View = OnHost, "", 0
+		its := stateIn(k.s, "", p)
+		if err := k.looksInto(st, p, &its); err != nil {
+			return err
+		}
 		less := st.NoNewPrivs && !its.NoNewPrivs || st.Confined != "" && its.Confined == "" || st.looser(&its) || slices.ContainsFunc(its.Groups, func(g int) bool { return !slices.Contains(st.Groups, g) })
-		switch {
-		case st.Place != OnHost && p.NS.Mnt == init.Mnt && !k.closed[to.key()]:
-			return fmt.Errorf("%s of the host runs as uid %d, and is seen", p.Comm, st.UID)
-		case st.Place != InContainer && (less || its.Place == OnHost && st.Place != OnHost) && !k.closed[its.key()]:
+		if p.UID == st.UID && st.Place != InContainer && (less || its.Place == OnHost && st.Place != OnHost) && !k.closed[its.key()] {
 			return fmt.Errorf("%s runs as uid %d with fewer restrictions", p.Comm, st.UID)
 		}
+	}
+	return nil
+}
+
+// looksInto looks at the files that a process of the host sees and a state of its user does not, if that may be in its group.
+func (k *checker) looksInto(st *State, p *snapshot.Process, its *State) error {
+	to := *st
+	to.Place, to.Container, to.View = its.Place, "", its.View
+	if st.Place == OnHost || st.Place == to.Place && st.View == to.View || !slices.Contains(st.Groups, p.GID) && st.Caps&(1<<6) == 0 {
+		return nil
+	}
+	if to.UID = p.UID; len(st.Groups) == 0 || st.Groups[0] != p.GID && st.Caps&(1<<6) != 0 {
+		to.Groups = its.Groups
+	}
+	if !k.closed[to.key()] {
+		return fmt.Errorf("%s of the host runs as uid %d, and is seen", p.Comm, p.UID)
 	}
 	return nil
 }

@@ -291,7 +291,7 @@ func TestWays(t *testing.T) {
 			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, Word: snapshot.Word{By: snapshot.ByKernel}, Mounts: []snapshot.Mount{{Container: "c1", Path: "/run/docker.sock"}}}}
 		}, container(snapshot.Container{}, boxed(root, 0))), power.Root, power.Yes, snapshot.TriggerNone},
 		"the host's processes, seen by one of its user": {with(func(s *snapshot.Snapshot, _ *power.State) {
-			s.Processes.List = []snapshot.Process{{PID: 9, Comm: "bash", UID: agent, CapPrm: "0", NS: s.Processes.Init}}
+			s.Processes.List = []snapshot.Process{{PID: 9, Comm: "bash", UID: agent, GID: agent, CapPrm: "0", NS: s.Processes.Init}}
 			s.Powers.Files = []snapshot.LeverFile{file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/opt/a"))}
 		}, container(snapshot.Container{}, func() power.State { st := boxed(agent, 0); st.HostPID = true; return st }())), power.Root, power.Yes, snapshot.TriggerTimer},
 		"root in a user namespace of its own":                              {state(func(st *power.State) { st.UID, st.OwnUser = root, true }), power.Root, power.Yes, snapshot.TriggerNone},

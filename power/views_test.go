@@ -65,7 +65,8 @@ func TestWhatMountsHide(t *testing.T) {
 	outside := func(s *snapshot.Snapshot, _ *power.State) { // the account gets root outside of the service
 		lever("/opt/a", snapshot.LeverProgram)(s, nil)
 	}
-	manager := func(s *snapshot.Snapshot, _ *power.State) {
+	manager := func(s *snapshot.Snapshot, st *power.State) {
+		st.HostPID = false // its own files are another way
 		s.Processes.List = append(s.Processes.List, snapshot.Process{PID: 9, UID: agent, GID: agent, Unit: "user@1000.service", Comm: "systemd", NS: snapshot.NS{Mnt: 5, User: 1, PID: 3, Net: 2}})
 	}
 	kin := func(s *snapshot.Snapshot, st *power.State) {
