@@ -54,11 +54,21 @@ func switched(s *State, list []Edge) []Edge {
 	}
 	for i := range list {
 		list[i].Unknown = cmp.Or(list[i].Unknown, why)
+		if to := list[i].To; to != nil && to.UID != s.UID {
+			list[i].To = turned(s, to.UID, to.Groups)
+		}
 		if list[i].Goal == Root {
 			list[i] = asRoot(s, list[i])
 		}
 	}
 	return list
+}
+
+// turned is who a program makes of a state: what it sees, what confines it and its bounding set stay.
+func turned(s *State, uid int, groups []int) *State {
+	to := *s
+	to.UID, to.Groups, to.Caps = uid, groups, 0
+	return &to
 }
 
 // capNames are those of capabilities that edges know.

@@ -96,6 +96,75 @@ func TestBoundingSet(t *testing.T) {
 	}
 }
 
+// TestWhoProgramsMakeOfIt: whoever sudo, doas, su and a set-id program make of somebody sees what that one sees, and has no capability that the bounding set
+// lacks. Groups are those of the account, but of a set-id program.
+func TestWhoProgramsMakeOfIt(t *testing.T) {
+	type change = func(*snapshot.Snapshot, *power.State)
+	gives := map[string]change{
+		"sudo": func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Sudo = append(s.Powers.Sudo, snapshot.SudoRule{Users: []string{"www"}, As: []string{"bob"}, Commands: []snapshot.SudoCommand{{Text: "ALL"}}})
+		},
+		"doas": func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.DoasRead.State = snapshot.Present
+			s.Powers.Doas = []snapshot.DoasRule{{Permit: true, Identity: "www", As: "bob"}}
+			s.Powers.Programs = append(s.Powers.Programs, snapshot.GainProgram{Path: "/usr/bin/doas", SetUID: new(int), Mode: 0o755})
+		},
+		"su": func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Accounts[2].NoPassword, s.Powers.Accounts[2].Login, s.Powers.EmptyPasswords = true, true, true
+			s.Powers.Programs = append(s.Powers.Programs, snapshot.GainProgram{Path: "/usr/bin/su", SetUID: new(int), Mode: 0o755})
+		},
+		"a program": func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Programs = append(s.Powers.Programs, snapshot.GainProgram{Path: "/usr/bin/find", SetUID: new(other), Mode: 0o755})
+		},
+	}
+	lever := func(p snapshot.Permit) change {
+		return func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Files = append(s.Powers.Files, file(p.At, snapshot.LeverProgram, root, snapshot.TriggerTimer, p))
+		}
+	}
+	apart := func(m ...snapshot.ViewMount) change {
+		return func(s *snapshot.Snapshot, st *power.State) {
+			a, ap := apartHost(m...)
+			s.Powers.Points, s.Powers.Views, st.Place, st.View = a.Powers.Points, a.Powers.Views, ap.Place, ap.View
+			s.Powers.Accounts[2].Home = "/home/bob"
+		}
+	}
+	perl := func(s *snapshot.Snapshot, _ *power.State) {
+		s.Powers.Programs = append(s.Powers.Programs, snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000200000", Mode: 0o755})
+	}
+	for name, c := range map[string]struct {
+		lacks uint64
+		do    []change
+		want  map[string]power.Verdict // by how; "" is else
+	}{
+		"a file of the other":             {0, []change{lever(ofUser(other, "/opt/x"))}, map[string]power.Verdict{"": power.Yes}},
+		"in mounts that it can write":     {0, []change{lever(ofUser(other, "/opt/x")), apart(snapshot.ViewMount{At: "/opt", Of: "/opt", Under: "/"})}, map[string]power.Verdict{"": power.Yes}},
+		"in mounts that it cannot write":  {0, []change{lever(ofUser(other, "/opt/x")), apart()}, map[string]power.Verdict{"": power.No, "a program": power.Unknown}},
+		"a file of a group of the other":  {0, []change{lever(ofGroup(disks, "/opt/x"))}, map[string]power.Verdict{"": power.Yes, "a program": power.Unknown}},
+		"a capability that is lacked":     {1 << 21, []change{perl}, map[string]power.Verdict{"": power.No, "su": power.Yes, "a program": power.Unknown}}, // bob logs in
+		"a capability that is not lacked": {1 << 30, []change{perl}, map[string]power.Verdict{"": power.Yes}},
+	} {
+		for how, give := range gives {
+			s, st := bounded(c.lacks)
+			for i := range s.Powers.Accounts {
+				s.Powers.Accounts[i].Login = false
+			}
+			s.Powers.Accounts[2].Groups = []int{disks}
+			give(s, &st)
+			for _, do := range c.do {
+				do(s, &st)
+			}
+			want, ok := c.want[how]
+			if !ok {
+				want = c.want[""]
+			}
+			if a := answer(t, s, st, power.Root); a.Verdict != want {
+				t.Errorf("%s, %s: %s by %v, %v", name, how, a.Verdict, texts(a.Path), a.Because)
+			}
+		}
+	}
+}
+
 // TestBoundedCertificate: a no that rests on a bounding set is none of a wider one, of one that was not read, or where cron or a login has a wider one.
 func TestBoundedCertificate(t *testing.T) {
 	perl := snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000000080", Mode: 0o755}

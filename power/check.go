@@ -284,6 +284,13 @@ func (k *checker) account(uid int) bool {
 	return k.closed[k.base.account(uid).key()]
 }
 
+// turned says whether what a program makes of a state, as sudo does, is among the states: it has the user and the groups of an account, and no capabilities.
+func (k *checker) turned(st *State, a *snapshot.Account) bool {
+	to := *st
+	to.UID, to.Groups, to.Caps = a.UID, append([]int{a.GID}, a.Groups...), 0
+	return k.closed[to.key()]
+}
+
 func (k *checker) capabilities(st *State) error {
 	deadly := uint64(1<<16 | 1<<17 | 1<<21 | 1<<33 | 1<<39)
 	if st.HostPID {
@@ -472,7 +479,7 @@ func (k *checker) programs(st *State) error {
 	}
 	for _, p := range k.s.Powers.Programs {
 		for _, a := range k.s.Powers.Accounts {
-			if path.Base(p.Path) == "su" && p.SetUID != nil && runs(st, &p) && k.gets(st, p.Path, false, true) && a.NoPassword && a.Login && a.UID != st.UID && (a.UID == 0 || !k.account(a.UID)) {
+			if path.Base(p.Path) == "su" && p.SetUID != nil && runs(st, &p) && k.gets(st, p.Path, false, true) && a.NoPassword && a.Login && a.UID != st.UID && (a.UID == 0 || !k.turned(st, &a)) {
 				return fmt.Errorf("uid %d needs no password of %s", st.UID, a.Name)
 			}
 		}

@@ -36,7 +36,7 @@ func (k *checker) sudo(st *State) error {
 			switch {
 			case c.Not && whole:
 				away[c.Text] = true
-			case c.Not, away["ALL"] && len(r.AsGroups) == 0, away[c.Text] && len(r.AsGroups) == 0, !k.mayMean(r, st), k.ends(r):
+			case c.Not, away["ALL"] && len(r.AsGroups) == 0, away[c.Text] && len(r.AsGroups) == 0, !k.mayMean(r, st), k.ends(st, r):
 			default:
 				return fmt.Errorf("sudo has a rule for uid %d: %s", st.UID, c.Text)
 			}
@@ -77,13 +77,13 @@ func (k *checker) mayMean(r *snapshot.SudoRule, st *State) bool {
 }
 
 // ends says of a rule that whoever it lets commands run as is among the states.
-func (k *checker) ends(r *snapshot.SudoRule) bool {
+func (k *checker) ends(st *State, r *snapshot.SudoRule) bool {
 	if slices.Equal(r.As, []string{"ALL", "!root"}) && len(r.AsGroups) == 0 {
-		return !slices.ContainsFunc(k.s.Powers.Accounts, func(a snapshot.Account) bool { return a.Name != "root" && (a.UID == 0 || !k.account(a.UID)) })
+		return !slices.ContainsFunc(k.s.Powers.Accounts, func(a snapshot.Account) bool { return a.Name != "root" && (a.UID == 0 || !k.turned(st, &a)) })
 	}
 	return len(r.As) > 0 && len(r.AsGroups) == 0 && !slices.ContainsFunc(r.As, func(name string) bool {
 		a := k.base.names[name]
-		return name != "" && (a == nil || a.UID == 0 || !k.account(a.UID))
+		return name != "" && (a == nil || a.UID == 0 || !k.turned(st, a))
 	})
 }
 
@@ -110,7 +110,7 @@ func (k *checker) doas(st *State) error {
 		case !own:
 		case !r.Permit && r.As == "" && r.Command == "":
 			return nil
-		case r.Permit && (as == nil || as.UID == 0 || as.UID != st.UID && !k.account(as.UID)):
+		case r.Permit && (as == nil || as.UID == 0 || as.UID != st.UID && !k.turned(st, as)):
 			return fmt.Errorf("doas has a rule for uid %d", st.UID)
 		}
 	}

@@ -203,8 +203,10 @@ func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 		if *p.SetUID == 0 {
 			x = asRoot(s, x)
 		} else {
-			x.To = g.account(*p.SetUID)
-			x.To.Lacks, x.To.Unbound = x.To.Lacks|s.Lacks, x.To.Unbound || s.Unbound
+			x.To = turned(s, *p.SetUID, s.Groups) // whose groups it has by a login alone
+			if p.SetGID != nil && !s.in(*p.SetGID) {
+				x.To.Groups = append(slices.Clone(s.Groups), *p.SetGID)
+			}
 		}
 		list = append(list, x)
 	}
