@@ -104,7 +104,10 @@ func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bun
 		if f.Doubt != "" {
 			spans, torn = nil, true
 		}
-		if left -= len(about); !ok || left < 0 {
+		for _, a := range about {
+			left -= len(a) + spanSize*len(spans)
+		}
+		if !ok || left < 0 {
 			whole = false
 			continue
 		}
@@ -116,7 +119,7 @@ func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bun
 				k := fmt.Sprintf("%s, %s, profile %d%s", f.Action, familyOf(f.V4), p, a)
 				b := out[k]
 				b.spans, b.torn = append(b.spans, spans...), b.torn || torn
-				if !slices.Contains(b.names, f.Name) {
+				if len(b.names) < maxNames && !slices.Contains(b.names, f.Name) {
 					b.names = append(b.names, f.Name)
 				}
 				out[k] = b
@@ -168,10 +171,13 @@ func (w *Windows) told(f *wfp.Filter) (about []string, spans []wfp.Span, profile
 	return about, spans, profiles, torn, about != nil
 }
 
-// Bounds of the combinations that one filter is about, and all of them.
+// Bounds of the combinations that one filter is about and of their text, of the bytes of all with their addresses, and of the filters named of each.
 const (
-	maxApiece = 4096
-	maxAbout  = 300_000
+	maxApiece     = 4096
+	maxApieceText = 1 << 20
+	maxAbout      = 64 << 20
+	spanSize      = 48
+	maxNames      = 100
 )
 
 // apiece are the combinations of what fields may be, one of each. The service makes a filter of each port of a rule, so that a filter of ours that has
@@ -182,7 +188,7 @@ func apiece(fields map[wfp.Field][]string) []string {
 		words := fields[k]
 		slices.Sort(words)
 		words = slices.Compact(words)
-		if len(out)*len(words) > maxApiece {
+		if len(out)*len(words) > maxApiece || textSize(out)*len(words)+len(out)*textSize(words) > maxApieceText {
 			return nil
 		}
 		var next []string
@@ -194,6 +200,14 @@ func apiece(fields map[wfp.Field][]string) []string {
 		out = next
 	}
 	return out
+}
+
+func textSize(list []string) int {
+	size := 0
+	for _, s := range list {
+		size += len(s)
+	}
+	return size
 }
 
 // luid is the number that the engine has for an interface that is told by its GUID.

@@ -3,9 +3,11 @@ package exposure
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
@@ -264,5 +266,50 @@ func TestDifferencesOfIPv6(t *testing.T) {
 	}
 	if d := NewWindows(s).Differences(); len(d) > 0 {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestDifferencesAreBounded: few rules with many ports, and a long program or many addresses, take no memory for each pair; rules that are there
+// thousands of times no time. What is left out is missing on neither side for certain.
+func TestDifferencesAreBounded(t *testing.T) {
+	some := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, 2*i+1)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct {
+		rules  int
+		rule   string
+		unsure bool
+	}{
+		"a long program": {4, "Protocol=6|App=C:\\" + strings.Repeat("x", 15000) + ".exe|" + some(4000, "LPort=%d|"), true},
+		"many addresses": {4, "Protocol=6|" + some(2000, "LPort=%d|") + some(120, "RA4=10.0.0.%d|") + some(2000, "RA6=fd00::%d|"), true},
+		"the same again": {5000, "Protocol=6|" + some(10, "LPort=%d|"), false},
+	} {
+		s := windowsHost(slices.Repeat([]string{c.rule}, c.rules)...)
+		for i := range s.Windows.Firewall.Stores[0].Rules {
+			s.Windows.Firewall.Stores[0].Rules[i].ID = fmt.Sprint("rule ", i)
+		}
+		other := windowsHost("Protocol=6|LPort=2|")
+		s.Windows.Filters.Read, s.Windows.Filters.Filters = yes("netsh wfp show state"), asExported(t, s, mpssvc.Compile(&other.Windows).Filters)
+		w := NewWindows(s)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := time.Now()
+		list := w.Differences()
+		runtime.ReadMemStats(&after)
+		if mb, took := (after.TotalAlloc-before.TotalAlloc)>>20, time.Since(start); mb > 800 || took > 4*time.Second {
+			t.Errorf("%s: %d MB, %s", name, mb, took)
+		}
+		for _, d := range list {
+			if len(d.OnlyHeld) > 0 && d.Unsure != c.unsure || len(d.Rules) > maxNames {
+				t.Errorf("%s: %d rules, %+v", name, len(d.Rules), d.OnlyHeld)
+			}
+		}
+		if len(list) == 0 {
+			t.Errorf("%s: nothing differs", name)
+		}
 	}
 }
