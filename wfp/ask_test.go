@@ -1,9 +1,11 @@
 package wfp
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ringfence/ringfence/packet"
 )
@@ -142,5 +144,28 @@ func TestTies(t *testing.T) {
 		if a.Verdict != want {
 			t.Errorf("%s: %s", from, a.Verdict)
 		}
+	}
+}
+
+// TestWithoutManySpans: what a span has besides many others is what is between them, and is found in less than the square of their number.
+func TestWithoutManySpans(t *testing.T) {
+	address := func(n uint32) netip.Addr { return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n))) }
+	const many = 60_000
+	var have, other []Span
+	for i := range uint32(many) {
+		have = append(have, Span{address(8*i + 1), address(8*i + 4)})
+		other = append(other, Span{address(8*i + 3), address(8*i + 6)})
+	}
+	start := time.Now()
+	for i, s := range have {
+		if got, want := s.Without(other), (Span{s.From, s.From.Next()}); len(got) != 1 || got[0] != want {
+			t.Fatalf("%d: %v", i, got)
+		}
+	}
+	if took := time.Since(start); took > 4*time.Second {
+		t.Error(took)
+	}
+	if got := (Span{address(0), address(17)}).Without(other[:2]); len(got) != 3 || got[2].From != address(15) {
+		t.Error(got)
 	}
 }

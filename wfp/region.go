@@ -74,10 +74,8 @@ func Union(list []Span) []Span {
 func (s Span) Without(list []Span) []Span {
 	var out []Span
 	from, open := s.From, true
-	for _, x := range list {
-		if x.To.Less(s.From) {
-			continue
-		}
+	first, _ := slices.BinarySearchFunc(list, s.From, func(x Span, a netip.Addr) int { return x.To.Compare(a) })
+	for _, x := range list[first:] {
 		if s.To.Less(x.From) {
 			break
 		}
