@@ -171,6 +171,10 @@ func TestWine(t *testing.T) {
 			t.Errorf("%s, live -, files +\n%s", part, d)
 		}
 	}
+	runs := slices.ContainsFunc(live.Windows.Services.List, func(s snapshot.WindowsService) bool { return s.State == "running" && s.PID != 0 })
+	if !runs || live.Windows.Processes.Read.State != snapshot.Present {
+		t.Errorf("services and processes were not read: %v", live.Coverage)
+	}
 	there := reportOf(t, w.run([]int{1}, w.exe, "audit", "-f", "json", "--config", windowsPath(config)))
 	here := reportOf(t, program(t, 1, "audit", "-f", "json", "--config", config, "--snapshot", file))
 	if d := cmp.Diff(statuses(there), statuses(here)); d != "" {

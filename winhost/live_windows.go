@@ -31,12 +31,14 @@ func Look() (*Source, error) {
 	l := s.Live
 	l.Adapters, l.AdaptersRead = liveAdapters()
 	l.Routes = liveRoutes(l.Adapters)
-	programs := livePrograms()
+	programs, listed := livePrograms()
 	l.Listeners, l.ListenersRead = liveListeners(programs)
-	l.Processes, l.ProcessesRead = liveProcesses(programs)
+	l.Processes, l.ProcessesRead = liveProcesses(programs, listed)
 	l.Pipes, l.PipesRead = livePipes()
 	l.File = func(path string) snapshot.WindowsACL { return aclOf(path, windows.SE_FILE_OBJECT) }
-	s.Shell = liveServices()
+	if s.Shell, err = liveServices(); err != nil {
+		s.note("services", "which run: %s", short(err))
+	}
 	s.SSHFiles, l.AdminKeys = liveSSH(), liveAdminKeys()
 	return s, nil
 }
@@ -66,7 +68,7 @@ func (k liveKey) open() (winreg.Key, error) {
 	return h, nil
 }
 
-// maxLive bounds the keys and values of one key.
+// maxLive bounds the keys and values of one key, and processes.
 const maxLive = 100_000
 
 // Keys implements registry.Key.

@@ -175,23 +175,29 @@ func liveListeners(programs map[int]string) ([]snapshot.WindowsListener, snapsho
 }
 
 // livePrograms are the files of processes by their ids, or their names where the file is not told.
-func livePrograms() map[int]string {
+func livePrograms() (map[int]string, error) {
 	out := map[int]string{}
 	h, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
 	if err != nil {
-		return out
+		return out, fmt.Errorf("processes: %w", err)
 	}
 	defer windows.CloseHandle(h) //nolint:errcheck // a handle for reading
 	var e windows.ProcessEntry32
 	e.Size = uint32(unsafe.Sizeof(e))
-	for err = windows.Process32First(h, &e); err == nil && len(out) < maxLive; err = windows.Process32Next(h, &e) {
+	for err = windows.Process32First(h, &e); err == nil; err = windows.Process32Next(h, &e) {
+		if len(out) == maxLive {
+			return out, registry.ErrTooMuch
+		}
 		name := windows.UTF16ToString(e.ExeFile[:])
 		if file := imageOf(e.ProcessID); file != "" {
 			name = file
 		}
 		out[int(e.ProcessID)] = name
 	}
-	return out
+	if !errors.Is(err, windows.ERROR_NO_MORE_FILES) {
+		return out, fmt.Errorf("processes: %w", err)
+	}
+	return out, nil
 }
 
 // imageOf is the file of a process, "" where it is not told.
@@ -209,10 +215,14 @@ func imageOf(pid uint32) string {
 	return windows.UTF16ToString(b[:n])
 }
 
-// liveProcesses are the processes with their users, as far as their tokens can be opened.
-func liveProcesses(programs map[int]string) ([]snapshot.WindowsProcess, snapshot.Fact) {
-	if len(programs) == 0 {
-		return nil, liveFact(errors.New("processes were not listed"))
+// liveProcesses are the processes with their users, as far as their tokens can be opened. Err is why there may be more.
+func liveProcesses(programs map[int]string, err error) ([]snapshot.WindowsProcess, snapshot.Fact) {
+	if err == nil && len(programs) == 0 {
+		err = errors.New("processes were not listed")
+	}
+	read := present
+	if err != nil {
+		read = liveFact(err)
 	}
 	var list []snapshot.WindowsProcess
 	for _, pid := range sortedPIDs(programs) {
@@ -226,7 +236,7 @@ func liveProcesses(programs map[int]string) ([]snapshot.WindowsProcess, snapshot
 		}
 		list = append(list, p)
 	}
-	return list, present
+	return list, read
 }
 
 // token reads the user and the groups of a process.
@@ -259,28 +269,37 @@ func token(p *snapshot.WindowsProcess) error {
 	return nil
 }
 
+// partOfServices is the most that the service manager tells at a time, in bytes (MS-SCMR 3.1.4.40).
+const partOfServices = 256 << 10
+
 // liveServices are the processes of services, in the words of Win32_Service.
-func liveServices() (s Shell) {
+func liveServices() (s Shell, err error) {
 	m, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT|windows.SC_MANAGER_ENUMERATE_SERVICE)
 	if err != nil {
-		return s
+		return s, fmt.Errorf("OpenSCManager: %w", err)
 	}
 	defer windows.CloseServiceHandle(m) //nolint:errcheck // a handle for reading
-	var need, count, resume uint32
-	b := make([]byte, 1<<20)
-	if windows.EnumServicesStatusEx(m, windows.SC_ENUM_PROCESS_INFO, windows.SERVICE_WIN32, windows.SERVICE_STATE_ALL, &b[0], uint32(len(b)), &need, &count, &resume, nil) != nil {
-		return s
-	}
-	rows := unsafe.Slice((*windows.ENUM_SERVICE_STATUS_PROCESS)(unsafe.Pointer(&b[0])), count)
 	s.objects = map[shellKind][]object{}
-	for i := range rows {
-		st := &rows[i].ServiceStatusProcess
-		s.objects[shellService] = append(s.objects[shellService], object{
-			"name": windows.UTF16PtrToString(rows[i].ServiceName), "processid": json.Number(strconv.FormatUint(uint64(st.ProcessId), 10)),
-			"state": json.Number(strconv.FormatUint(uint64(st.CurrentState), 10)),
-		})
+	b, resume := make([]byte, partOfServices), uint32(0)
+	for len(s.objects[shellService]) <= maxServices {
+		var need, count uint32
+		err := windows.EnumServicesStatusEx(m, windows.SC_ENUM_PROCESS_INFO, windows.SERVICE_WIN32, windows.SERVICE_STATE_ALL, &b[0], uint32(len(b)), &need, &count, &resume, nil)
+		more := errors.Is(err, windows.ERROR_MORE_DATA) && count > 0
+		if err != nil && !more {
+			return s, fmt.Errorf("EnumServicesStatusEx: %w", err)
+		}
+		for _, row := range unsafe.Slice((*windows.ENUM_SERVICE_STATUS_PROCESS)(unsafe.Pointer(&b[0])), count) {
+			st := &row.ServiceStatusProcess
+			s.objects[shellService] = append(s.objects[shellService], object{
+				"name": windows.UTF16PtrToString(row.ServiceName), "processid": json.Number(strconv.FormatUint(uint64(st.ProcessId), 10)),
+				"state": json.Number(strconv.FormatUint(uint64(st.CurrentState), 10)),
+			})
+		}
+		if !more {
+			return s, nil
+		}
 	}
-	return s
+	return s, registry.ErrTooMuch
 }
 
 func sortedPIDs(m map[int]string) []int {
