@@ -96,7 +96,7 @@ func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bun
 		if f.Layer != wfp.RecvAccept || !ofFirewall || f.Boot || f.Disabled || again(f) {
 			continue
 		}
-		if f.Doubt != "" && f.DoubtIn != wfp.RemoteAddress {
+		if f.Doubt != "" && f.DoubtIn != wfp.RemoteAddress || left < 0 {
 			whole = false
 			continue
 		}
@@ -117,7 +117,14 @@ func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bun
 			}
 			for _, a := range about {
 				k := fmt.Sprintf("%s, %s, profile %d%s", f.Action, familyOf(f.V4), p, a)
-				b := out[k]
+				b, there := out[k]
+				if !there {
+					left -= aboutSize
+				}
+				if left < 0 {
+					whole = false
+					continue
+				}
 				b.spans, b.torn = append(b.spans, spans...), b.torn || torn
 				if len(b.names) < maxNames && !slices.Contains(b.names, f.Name) {
 					b.names = append(b.names, f.Name)
@@ -171,11 +178,13 @@ func (w *Windows) told(f *wfp.Filter) (about []string, spans []wfp.Span, profile
 	return about, spans, profiles, torn, about != nil
 }
 
-// Bounds of the combinations that one filter is about and of their text, of the bytes of all with their addresses, and of the filters named of each.
+// Bounds of the combinations that one filter is about and of their text, of the bytes of all with their addresses, each of them perhaps a difference,
+// and of the filters named of each.
 const (
 	maxApiece     = 4096
 	maxApieceText = 1 << 20
 	maxAbout      = 64 << 20
+	aboutSize     = 1 << 10
 	spanSize      = 48
 	maxNames      = 100
 )
