@@ -122,6 +122,9 @@ func (l *levers) words(words []string, lever snapshot.LeverFile, at runsHere) {
 		}
 		l.program(words[0], lever, at)
 		l.wrapped(words, lever, at)
+		if name == "env" {
+			at.dir = changedDir(words[1:], at.dir)
+		}
 		if words = pastOptions(words[1:], w.valued); name == "flock" && len(words) > 2 && words[1] == "-c" {
 			l.shell(words[2], lever, at.inside())
 			return
@@ -217,7 +220,30 @@ func (l *levers) others(words []string, lever snapshot.LeverFile, at runsHere) {
 	}
 }
 
-// pastOptions are the words after options; those of valued have a value, and what begins with -- none of its own.
+// changedDir is where env(1) runs its command.
+func changedDir(words []string, dir string) string {
+	before := words[:len(words)-len(pastOptions(words, wrappers["env"].valued))]
+	for i, w := range before {
+		value, joined := strings.CutPrefix(w, "--chdir=")
+		switch {
+		case joined:
+		case w == "-C" || w == "--chdir":
+			value = before[min(i+1, len(before)-1)]
+		case strings.HasPrefix(w, "-C"):
+			value = w[2:]
+		default:
+			continue
+		}
+		dir = below(dir, value)
+	}
+	return dir
+}
+
+// longOptions are those of wrappers whose value can be the next word.
+var longOptions = strings.Fields("--unset --chdir --split-string --adjustment --signal --kill-after --timeout --conflict-exit-code --class --classdata --input --output --error " +
+	"--arg-file --delimiter --max-args --max-procs --max-chars --format --identifier --priority --interval --sched-runtime --sched-period --sched-deadline")
+
+// pastOptions are the words after options; those of valued have a value, and those of longOptions.
 func pastOptions(words []string, valued string) []string {
 	for len(words) > 0 {
 		w := words[0]
@@ -226,7 +252,7 @@ func pastOptions(words []string, valued string) []string {
 			return words[1:]
 		case len(w) < 2 || w[0] != '-':
 			return words
-		case len(w) == 2 && strings.Contains(valued, w[1:]):
+		case len(w) == 2 && strings.Contains(valued, w[1:]), slices.Contains(longOptions, w):
 			words = words[min(2, len(words)):]
 		default:
 			words = words[1:]
