@@ -143,33 +143,3 @@ func (l *levers) kernel() {
 		}
 	}
 }
-
-// supervised adds what supervisors besides systemd run: the commands of their sections, each as its user.
-func (l *levers) supervised() {
-	for _, pattern := range []string{"/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/*.conf", "/etc/supervisord.conf", "/etc/supervisord.d/*.ini"} {
-		l.eachText(pattern, l.supervisor)
-	}
-}
-
-func (l *levers) supervisor(text string) {
-	section := map[string]string{}
-	end := func() {
-		uid := 0
-		if section["user"] != "" {
-			uid = l.s.uidOf(section["user"])
-		}
-		l.words(quotedWords(section["command"]), snapshot.LeverFile{Kind: snapshot.LeverProgram, By: "supervisord", UID: uid, Trigger: snapshot.TriggerRestart},
-			runsHere{dir: below("/", section["directory"])})
-		clear(section)
-	}
-	for line := range strings.Lines(text) {
-		line, _, _ = strings.Cut(line, " ;")
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			end()
-		} else if key, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, ";") {
-			section[strings.TrimSpace(key)] = strings.TrimSpace(value)
-		}
-	}
-	end()
-}
