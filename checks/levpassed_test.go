@@ -104,6 +104,14 @@ func TestSettingsOfUnits(t *testing.T) {
 		"perl -I":                   {[]string{unitOf("ExecStart=/usr/bin/perl -I/opt/d /srv/app"), annsDir, "755 0:0 /usr/bin/perl", "755 0:0 /srv/app"}, true},
 		"drop-in of a type":         {[]string{unitOf("ExecStart=/usr/bin/x"), dropInOf("service.d"), anns}, true},
 		"drop-in of a beginning":    {[]string{strings.Replace(unitOf("ExecStart=/usr/bin/x"), "a.service", "b-c-d@.service", 1), dropInOf("b-c-.service.d"), anns}, true},
+		"a quoted value":            {[]string{unitOf(`Environment=LD_PRELOAD="/opt/a"; ExecStart=/usr/bin/x`), anns}, true},
+		"another quote":             {[]string{unitOf(`Environment=A=b PATH='/opt/d:/usr/bin'; ExecStart=/usr/bin/x`), annsDir}, true},
+		"quotes in a word":          {[]string{unitOf(`ExecStart=/usr/bin/env LD_PRELOAD="/opt/a" /usr/bin/x`), anns}, true},
+		"a quoted program":          {[]string{unitOf(`ExecStart=/opt"/"'a'`), anns}, true},
+		"an escape":                 {[]string{unitOf(`ExecStart=/opt/\x61`), anns}, true},
+		"an octal escape":           {[]string{unitOf(`ExecStart=/opt/\141`), anns}, true},
+		"a second command":          {[]string{"644 0:0 /etc/systemd/system/a.service = [Service]\nType=oneshot\nExecStart=/usr/bin/x ';' \" ; \" ; -/opt/a\n", anns}, true},
+		"no second command":         {[]string{"644 0:0 /etc/systemd/system/a.service = [Service]\nExecStart=/usr/bin/x \" ; /opt/a ; \"\n", anns}, false},
 		"busybox":                   {[]string{unitOf("ExecStart=/bin/busybox sh -c '/opt/a'"), anns, "755 0:0 /bin/busybox"}, true},
 	})
 }

@@ -192,7 +192,7 @@ func (l *levers) runs(lines []unitLine, section, unit string, uid int, trigger s
 		l.variable("PATH", strings.Join(listOfKey(lines, section, "ExecSearchPath"), ":"), lever, at.dir)
 	}
 	for _, key := range []string{"ExecStart", "ExecStartPre", "ExecStartPost", "ExecCondition", "ExecReload", "ExecStop", "ExecStopPre", "ExecStopPost"} {
-		for _, line := range listOfKey(lines, section, key) {
+		for _, line := range commandsOf(listOfKey(lines, section, key)) {
 			command := strings.TrimLeft(line, "-@:+!|")
 			as := lever
 			prefix := line[:len(line)-len(command)]
@@ -259,36 +259,6 @@ func (l *levers) search(dirs, what string, lever snapshot.LeverFile) {
 			l.add(lever)
 		}
 	}
-}
-
-// quotedWords are the words of a setting (systemd.syntax(7)).
-func quotedWords(text string) (list []string) {
-	var w strings.Builder
-	started := false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case (c == '"' || c == '\'') && !started:
-			n := closingQuote(text[i+1:], c)
-			w.WriteString(strings.ReplaceAll(text[i+1:min(i+1+n, len(text))], "\\"+string(c), string(c)))
-			i, started = i+1+n, true
-		case c == ' ' || c == '\t':
-			if started {
-				list = append(list, w.String())
-			}
-			w.Reset()
-			started = false
-		default:
-			w.WriteByte(c)
-			started = true
-		}
-		if len(list) == maxWords {
-			return list
-		}
-	}
-	if started {
-		list = append(list, w.String())
-	}
-	return list
 }
 
 // maxWords bounds the words of a command line that are looked at.
