@@ -342,7 +342,7 @@ func (l *levers) crontab(file, user string, trigger snapshot.Trigger) {
 			fields++
 		}
 		uid := l.s.uidOf(who)
-		command, _, _ := strings.Cut(pastFields(line, fields), "%")
+		command := cronCommand(pastFields(line, fields))
 		lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: file, UID: uid, Trigger: trigger}
 		at := runsHere{dir: l.s.accountHome(uid), vars: maps.Clone(vars)} // those above it
 		for _, name := range sortedKeys(at.vars) {
@@ -353,6 +353,31 @@ func (l *levers) crontab(file, user string, trigger snapshot.Trigger) {
 		}
 		l.shell(command, lever, at)
 	}
+}
+
+// cronCommand is the text that a shell gets of a command of cron: a % is the end of a line, and what is after the first its input (crontab(5)).
+func cronCommand(text string) string {
+	var b strings.Builder
+	document := false
+	const end = "END OF INPUT"
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && i+1 < len(text) && text[i+1] == '%':
+			b.WriteByte('%')
+			i++
+		case text[i] == '%' && !document:
+			document = true
+			b.WriteString(" <<'" + end + "'\n")
+		case text[i] == '%':
+			b.WriteByte('\n')
+		default:
+			b.WriteByte(text[i])
+		}
+	}
+	if document {
+		b.WriteString("\n" + end + "\n")
+	}
+	return b.String()
 }
 
 // pastFields is what comes after the first fields of a line.
