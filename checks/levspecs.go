@@ -46,6 +46,9 @@ func specified(lines []unitLine, unit string) []unitLine {
 			}
 			i++
 			if text, ok := known[v[i]]; ok {
+				if key := lines[n].key; strings.HasPrefix(key, "Exec") || key == "Environment" { // words are taken apart before
+					text = inWords.Replace(text)
+				}
 				b.WriteString(text)
 			} else {
 				b.WriteByte('*')
@@ -55,6 +58,9 @@ func specified(lines []unitLine, unit string) []unitLine {
 	}
 	return lines
 }
+
+// inWords makes a text a part of a word as it is.
+var inWords = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `'`, `\'`, " ", `\s`, "\t", `\t`, "\n", `\n`)
 
 // unescapeUnit undoes the escapes of names of units (systemd-escape(1)).
 func unescapeUnit(s string) string {
