@@ -103,6 +103,11 @@ func (w *walk) reassemble() {
 	s.nh[6] = s.proto
 	s.nh, s.unk = slices.Delete(s.nh, 40, 40+fragHeader), slices.Delete(s.unk, 40, 40+fragHeader)
 	s.thoff -= fragHeader
+	for i := range w.pieces {
+		if p := &w.pieces[i]; p.area == 'n' && p.off >= 40+fragHeader {
+			p.off -= fragHeader
+		}
+	}
 }
 
 // defrag is the hook that puts fragments together for conntrack (ipv4_conntrack_defrag, ipv6_defrag).

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
@@ -68,6 +69,9 @@ func TestFragmentsThatDoNotCome(t *testing.T) {
 	}
 	port := load(ruleset.BaseTransport, 2, []byte{0xff, 0xff}, []byte{0, 22})
 	offset := load(ruleset.BaseNetwork, 6, []byte{0x1f, 0xff}, []byte{0, 0}) // of the first
+	later := slices.Concat(offset[:2], []ruleset.Expr{
+		{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 8, Op: "!=", Data: []byte{0, 0}}}, {Name: "limit", Limit: &ruleset.Limit{Rate: 10, Per: 60, Burst: 5, Over: true}}, drop,
+	})
 	for _, c := range []struct {
 		name, frag, to string
 		rule           []ruleset.Expr
@@ -77,6 +81,7 @@ func TestFragmentsThatDoNotCome(t *testing.T) {
 		{"the last, where the first is dropped", "last", "10.10.0.1:22", offset, Drop, 0},
 		{"what is forwarded is not put together", "last", "203.0.113.9:22", offset, Forward, 0},
 		{"the first, where data of the others may be dropped", "first", "10.10.0.1:80", port, Unknown, 2},
+		{"the first, where not the sender decides about the others", "first", "10.10.0.1:80", later, Unknown, 0},
 	} {
 		s := fixtures.Host()
 		before := ruleset.Chain{Name: "p", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Priority: -450, Policy: ruleset.Accept}}
@@ -121,5 +126,26 @@ func TestProgramsThatStopOtherFragments(t *testing.T) {
 		if f := tr.Packet(p); f.Fate != c.want || len(f.ByTraffic) != c.fates {
 			t.Errorf("%s: %+v, want %s", c.name, f, c.want)
 		}
+	}
+}
+
+// TestPiecesOfFragmentsOfIPv6: a number that the sender writes is the same before and after fragments are put together, where it moves to the front.
+func TestPiecesOfFragmentsOfIPv6(t *testing.T) {
+	seq := func(op string) []ruleset.Expr {
+		return []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Offset: 4, Len: 4, Dreg: 8}}, {Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 8, Op: op, Data: []byte{0, 0, 0, 1}}}, drop,
+		}
+	}
+	tracked := []ruleset.Expr{{Name: "ct", Ct: &ruleset.Ct{Key: ruleset.CtState, Dreg: 8}}}
+	s := fixtures.Networks(1, 1)
+	before := ruleset.Chain{Name: "p", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Priority: -450, Policy: ruleset.Accept}}
+	before.Rules = []ruleset.Rule{{Handle: 1, Exprs: seq("==")}}
+	in := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Accept}}
+	in.Rules = []ruleset.Rule{{Handle: 2, Exprs: tracked}, {Handle: 3, Exprs: seq("!=")}}
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "inet", Name: "t", Chains: []ruleset.Chain{before, in}}}}
+	p := parsed(t, "ext0", "tcp [2001:db8::9]:40000 > [2001:db8::1]:22 syn")
+	p.Frag = "first"
+	if f := New(s).Packet(p); f.Fate != Drop {
+		t.Errorf("%+v, want %s whatever the number is", f, Drop)
 	}
 }

@@ -68,6 +68,11 @@ func (w *walk) siblings() company {
 	return all
 }
 
+// sent says whether the sender decides a choice by what it writes.
+func (c *choice) sent() bool {
+	return c.states != nil && !slices.ContainsFunc(c.states, func(s state) bool { return s.is != packet.AsSent })
+}
+
 // follows follows another fragment up to there.
 func (w *walk) follows(part string) (s *sibling, end company) {
 	t := *w.Tracer
@@ -81,7 +86,7 @@ func (w *walk) follows(part string) (s *sibling, end company) {
 		t.walk.start(&p)
 		t.walk.run()
 		w.evaluated += t.walk.evaluated
-		if slices.ContainsFunc(t.walk.choices, func(c choice) bool { return c.states == nil }) || !s.met && t.walk.stuck != nil {
+		if slices.ContainsFunc(t.walk.choices, func(c choice) bool { return !c.sent() }) || !s.met && t.walk.stuck != nil {
 			return nil, unsure
 		}
 		if s.met {
