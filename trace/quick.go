@@ -103,7 +103,7 @@ func (w *walk) misses(tests []quick) bool {
 			return false
 		}
 		unk &= q.mask
-		differs := (v^q.value)&q.mask&^unk != 0
+		differs := (v&q.mask^q.value)&^unk != 0
 		switch {
 		case differs && !q.neg:
 			return true
