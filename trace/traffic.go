@@ -212,7 +212,7 @@ type ending struct {
 // way is what a packet met that the traffic before decides.
 type way []met
 
-// met is one condition, and what it is one of several of.
+// met is one condition, and what it is one of several of, of which only one can be: a rule asks again for what an answer of its own left.
 type met struct {
 	packet.Condition
 	of string
@@ -291,7 +291,7 @@ func (w *walk) conditions() (list way) {
 			continue
 		}
 		s := c.states[c.taken]
-		list = append(list, met{packet.Condition{Where: c.named().Where, Text: s.text, State: s.is}, fmt.Sprintf("%p %s", c.rule, c.cause.Text)})
+		list = append(list, met{packet.Condition{Where: c.named().Where, Text: s.text, State: s.is}, fmt.Sprintf("%p %q", c.rule, c.states)})
 	}
 	return list
 }

@@ -241,3 +241,32 @@ func TestKeysThatTrafficPutsIn(t *testing.T) {
 		}
 	}
 }
+
+// TestConditionsOfOneRule: a rule that parts numbers twice has two conditions, of which none rules the other out; a fate is told with all that
+// others do not have.
+func TestConditionsOfOneRule(t *testing.T) {
+	chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Policy: ruleset.Drop}}
+	rule := func(base string, off, n uint32, test ruleset.Expr, kind string) {
+		chain.Rules = append(chain.Rules, ruleset.Rule{Handle: uint64(len(chain.Rules) + 1), Exprs: []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: base, Offset: off, Len: n, Dreg: 1}},
+			test,
+			{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: kind}}},
+		}})
+	}
+	rule(ruleset.BaseNetwork, 1, 1, ruleset.Expr{Name: "lookup", Lookup: &ruleset.Lookup{Sreg: 1, Set: "s", Invert: true}}, ruleset.Accept)
+	rule(ruleset.BaseTransport, 4, 4, ruleset.Expr{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpGt, Data: ruleset.Hex{0, 0, 0, 9}}}, ruleset.Drop)
+	rule(ruleset.BaseTransport, 4, 4, ruleset.Expr{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpNeq, Data: ruleset.Hex{0, 0, 0, 0}}}, ruleset.Accept)
+	s := fixtures.Host()
+	set := ruleset.Set{Name: "s", KeyLen: 1, Elements: []ruleset.Element{{Key: ruleset.Hex{240}}, {Key: ruleset.Hex{255}}}}
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{chain}, Sets: []ruleset.Set{set}}}}
+	f := New(s).Packet(parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn"))
+	if len(f.ByTraffic) != 2 {
+		t.Fatalf("%+v, want two fates", f)
+	}
+	for _, told := range f.ByTraffic {
+		asks := slices.ContainsFunc(told.If, func(c packet.Condition) bool { return strings.Contains(c.Text, "bytes 4 to 7") })
+		if told.Fate.Fate == Drop && !asks {
+			t.Errorf("%s if %v, whatever the sequence number is", told.Fate.Fate, told.If)
+		}
+	}
+}
