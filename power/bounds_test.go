@@ -165,6 +165,47 @@ func TestWhoProgramsMakeOfIt(t *testing.T) {
 	}
 }
 
+// TestPkexec: pkexec is a program that runs as root, and no daemon: without new powers, or where it is not, polkit lets nobody run anything by it, and it has the
+// bounding set and the mounts of who starts it. What daemons do is as before.
+func TestPkexec(t *testing.T) {
+	type change = func(*snapshot.Snapshot, *power.State)
+	apart := func(m ...snapshot.ViewMount) change {
+		return func(s *snapshot.Snapshot, st *power.State) {
+			a, ap := apartHost(m...)
+			s.Powers.Points, s.Powers.Views, st.Place, st.View = a.Powers.Points, a.Powers.Views, ap.Place, ap.View
+		}
+	}
+	hidden := snapshot.ViewMount{At: "/usr/bin/pkexec"}
+	for name, c := range map[string]struct {
+		lacks        uint64
+		change       change
+		want, daemon power.Verdict
+	}{
+		"as it is":           {0, nil, power.Yes, power.Yes},
+		"without new powers": {0, func(_ *snapshot.Snapshot, st *power.State) { st.NoNewPrivs = true }, power.No, power.Yes},
+		"not there":          {0, func(s *snapshot.Snapshot, _ *power.State) { s.Powers.Programs = s.Powers.Programs[:2] }, power.No, power.Yes},
+		"perhaps there": {0, func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Programs, s.Powers.Searched = s.Powers.Programs[:2], snapshot.SearchedPath
+		}, power.Unknown, power.Yes},
+		"hidden by mounts":       {0, apart(hidden), power.No, power.Yes},
+		"in mounts of its own":   {0, apart(), power.Yes, power.Yes},
+		"all but what it needs":  {1 << 7, nil, power.Unknown, power.Yes},
+		"what it needs":          {everyCap &^ (1<<6 | 1<<7), nil, power.Yes, power.Yes},
+		"a set that is not read": {0, func(_ *snapshot.Snapshot, st *power.State) { st.Unbound = true }, power.Unknown, power.Yes},
+	} {
+		for action, want := range map[string]power.Verdict{"org.freedesktop.policykit.exec": c.want, "org.freedesktop.systemd1.manage-units": c.daemon} {
+			s, st := bounded(c.lacks)
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Action: action, File: "a.rules"}}
+			if c.change != nil {
+				c.change(s, &st)
+			}
+			if a := answer(t, s, st, power.Root); a.Verdict != want {
+				t.Errorf("%s, %s: %s by %v, %v", name, action, a.Verdict, texts(a.Path), a.Because)
+			}
+		}
+	}
+}
+
 // TestBoundedCertificate: a no that rests on a bounding set is none of a wider one, of one that was not read, or where cron or a login has a wider one.
 func TestBoundedCertificate(t *testing.T) {
 	perl := snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000000080", Mode: 0o755}

@@ -408,6 +408,9 @@ func (k *checker) polkit(st *State) error {
 			break
 		}
 		p := &k.s.Powers.Polkit[i]
+		if p.Action == execAction && p.Unread == "" && (st.NoNewPrivs || st.OwnUser || !k.tool(st, "pkexec")) {
+			continue
+		}
 		gives := p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action) || k.goal == Filter && slices.Contains(rego.Gains().FilterActions, p.Action)
 		if p.Unread != "" || gives && !(p.Narrower && p.Action == manageUnits) && k.base.meets(p, st) && !k.unasked(st, p.Action) {
 			return fmt.Errorf("%s lets uid %d do %s", p.File, st.UID, p.Action)

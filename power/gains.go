@@ -113,9 +113,26 @@ func (g *Graph) byPolkit(s *State) (list []Edge) {
 		if goal := actionGoal(p.Action); p.Unread == "" && goal != "" {
 			e.Goal = goal
 		}
+		if p.Action == execAction {
+			list = append(list, g.byPkexec(s, e)...)
+			continue
+		}
 		list = append(list, e)
 	}
 	return list
+}
+
+// execAction is the action that a program runs by itself, and no daemon: pkexec(1).
+const execAction = "org.freedesktop.policykit.exec"
+
+// byPkexec is what polkit lets pkexec do for a state: it is a set-id program, and needs the powers of one.
+func (g *Graph) byPkexec(s *State, e Edge) []Edge {
+	ok, why := g.hasTool(s, "pkexec")
+	if !ok || s.NoNewPrivs || s.OwnUser {
+		return nil
+	}
+	e.Unknown = cmp.Or(e.Unknown, why)
+	return switched(s, []Edge{e})
 }
 
 // manageUnits is an action of which a condition on details is no way to root: what starts commands (StartTransientUnit) has no details, and a unit
