@@ -37,7 +37,8 @@ func quiet() *snapshot.Snapshot {
 		Groups: []snapshot.NamedGroup{{Name: "staff", GID: staff}, {Name: "disk", GID: disks}},
 		Sudo:   []snapshot.SudoRule{{Users: []string{"root"}, As: []string{"ALL"}, Commands: []snapshot.SudoCommand{{Text: "ALL"}}}},
 		Programs: []snapshot.GainProgram{
-			{Path: "/usr/bin/sudo", SetUID: new(int), Mode: 0o755}, {Path: "/usr/bin/passwd", SetUID: new(int), Mode: 0o755},
+			{Path: "/usr/bin/sudo", SetUID: new(int), Mode: 0o755},
+			{Path: "/usr/bin/passwd", SetUID: new(int), Mode: 0o755},
 			{Path: "/usr/bin/pkexec", SetUID: new(int), Mode: 0o755},
 		},
 	}
