@@ -177,6 +177,9 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 	if one := s.initNS(); p.NS.PID != one.PID || p.NS.User != one.User {
 		p.HostRoot = s.hasHostRoot(dir)
 	}
+	if st, err := dir.Stat("status"); err == nil {
+		p.Undumpable = s.Host.Live() && p.UID > 0 && st.UID == 0 // else the files of its directory are those of its user (proc_pid(5))
+	}
 	cg, err := dir.ReadFile("cgroup")
 	note("cgroup", err)
 	at := s.groupsOf.placeOf(s, cg)

@@ -234,7 +234,7 @@ func (k *checker) others(st *State) error {
 func (k *checker) looksInto(st *State, p *snapshot.Process, its *State) error {
 	to := *st
 	to.Place, to.Container, to.View = its.Place, "", its.View
-	if st.Place == OnHost || st.Place == to.Place && st.View == to.View || !slices.Contains(st.Groups, p.GID) && st.Caps&(1<<6) == 0 {
+	if p.Undumpable || st.Place == OnHost || st.Place == to.Place && st.View == to.View || !slices.Contains(st.Groups, p.GID) && st.Caps&(1<<6) == 0 {
 		return nil
 	}
 	if to.UID = p.UID; len(st.Groups) == 0 || st.Groups[0] != p.GID && st.Caps&(1<<6) != 0 {

@@ -40,9 +40,10 @@ func (g *Graph) byProcesses(s *State) (list []Edge) {
 }
 
 // byItsRoot is by which process of the host a state gets at files that it does not see, as /proc/PID/root, nil if by none: the kernel asks that user and group
-// are the same, and that the other has no capability that it lacks (ptrace(2), PTRACE_MODE_READ_FSCREDS). With CAP_SETUID it is every user, and still has it.
+// are the same, that the other has no capability that it lacks, and that it began its program as that user (ptrace(2), PTRACE_MODE_READ_FSCREDS). With
+// CAP_SETUID a state has every user, and that still.
 func (g *Graph) byItsRoot(s *State, p *snapshot.Process, its *State) *Edge {
-	if s.Place == OnHost || s.Place == its.Place && s.View == its.View {
+	if p.Undumpable || s.Place == OnHost || s.Place == its.Place && s.View == its.View {
 		return nil
 	}
 	to := *s

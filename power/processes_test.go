@@ -24,6 +24,8 @@ func TestProcessesThatAreSeen(t *testing.T) {
 		"in a mount namespace of its own":             {func(p *snapshot.Process, _ *power.State) { p.NS.Mnt, p.PID = 77, 7 }, power.Yes},
 		"in another group":                            {func(p *snapshot.Process, _ *power.State) { p.GID = staff }, power.No},
 		"in another of its groups":                    {func(p *snapshot.Process, st *power.State) { p.GID, st.Groups = staff, []int{daemon, staff} }, power.Unknown},
+		"that has changed its user":                   {func(p *snapshot.Process, _ *power.State) { p.Undumpable = true }, power.No},
+		"that has changed its user, to another":       {func(p *snapshot.Process, st *power.State) { is(other, setuid|setgid)(p, st); p.Undumpable = true }, power.No},
 		"with a capability that it lacks":             {func(p *snapshot.Process, _ *power.State) { p.CapPrm = "0000000000000400" }, power.No},
 		"of another user":                             {is(other, 0), power.No},
 		"of another user, as whom it can run":         {is(other, setuid|setgid), power.Yes},

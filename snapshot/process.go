@@ -65,8 +65,11 @@ type Process struct {
 	// SetUID is a program of root's that a process in a container can execute as root: it gets the bounding set with it.
 	SetUID string `json:"setuid,omitempty"`
 	// HostRoot says of a process in a pid or user namespace of its own that its root directory is that of the host.
-	HostRoot bool     `json:"hostRoot,omitempty"`
-	Unread   []string `json:"unread,omitempty"` // what we were refused
+	HostRoot bool `json:"hostRoot,omitempty"`
+	// Undumpable says that the kernel lets nobody else of its user look into it: it has changed its user since its program began, or has asked for it
+	// (PR_SET_DUMPABLE).
+	Undumpable bool     `json:"undumpable,omitempty"`
+	Unread     []string `json:"unread,omitempty"` // what we were refused
 	// Tunnels are the TUN and TAP interfaces whose other end it is, by their names in its own network namespace, as the kernel says.
 	Tunnels []string `json:"tunnels,omitempty"`
 }
