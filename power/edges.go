@@ -264,6 +264,9 @@ func (g *Graph) byCapabilities(s *State) (list []Edge) {
 		if why := g.kernelCloses(c.number); e.Unknown == "" {
 			e.Unknown = why
 		}
+		if c.number == capSysPtrace && g.labelled(s) {
+			e.Unknown = cmp.Or(e.Unknown, profileUnread)
+		}
 		if ok, why := decisive(g.snap, s); c.writes && s.Place == Apart && (!ok || why != "") {
 			e.Unknown = "which files of root it can write in a mount namespace of its own was not looked at"
 		}

@@ -63,12 +63,15 @@ func (g *Graph) byItsRoot(s *State, p *snapshot.Process, its *State) *Edge {
 		e.Unknown = fmt.Sprintf("whether it can have group %d as its own, as %s of the host has, was not looked at", p.GID, p.Comm)
 	}
 	if g.labelled(s) {
-		e.Unknown = "which processes of the host the profile of its container lets it look at was not followed"
+		e.Unknown = profileUnread
 	}
 	return e
 }
 
-// labelled says of a state that the container in which it is has a profile, which all let it look at processes of their own at least.
+// profileUnread is why a process of a container may not look into those of the host: profiles of runtimes let it look into its own alone.
+const profileUnread = "which processes of the host the profile of its container lets it look into was not followed"
+
+// labelled says of a state that the container in which it is has a profile in force.
 func (g *Graph) labelled(s *State) bool {
 	return s.Place == InContainer && slices.ContainsFunc(g.snap.Processes.List, func(p snapshot.Process) bool {
 		label, mode, _ := strings.Cut(p.LSM, " ")

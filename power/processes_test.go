@@ -31,6 +31,7 @@ func TestProcessesThatAreSeen(t *testing.T) {
 		"of another user, as whom it can run":         {is(other, setuid|setgid), power.Yes},
 		"of another user, in whose group it is not":   {is(other, setuid), power.No},
 		"in the host, and root":                       {is(root, 0xa80425fb), power.Yes},
+		"a capability to look into all":               {is(other, 1<<19), power.Yes},
 		"and root that sees no processes of the host": {func(_ *snapshot.Process, st *power.State) { st.UID, st.Caps, st.HostPID = root, 0xa80425fb, false }, power.No},
 	} {
 		for label, unsure := range map[string]bool{"": false, "unconfined": false, "docker-default (complain)": false, "docker-default (enforce)": true} {
