@@ -33,6 +33,9 @@ type Windows struct {
 	left int
 }
 
+// usedUp is why a question was not asked.
+const usedUp = "the effort for questions about the host is used up: there are too many listeners and filters"
+
 // windowsLooks is how many filters and conditions all questions about a host may look at, a tenth of a microsecond each. A real host takes some millions.
 const windowsLooks = 60_000_000
 
@@ -367,7 +370,7 @@ func (w *Windows) spend(f *filtering) string {
 	w.left -= 1 + 2*f.engine.Size()
 	switch {
 	case w.left < 0:
-		return "the effort for questions about the host is used up: there are too many listeners and filters"
+		return usedUp
 	case w.ctx != nil && w.ctx.Err() != nil:
 		return "there was no time left to ask"
 	}
@@ -413,9 +416,13 @@ func (q *windowsQuestion) local(f *filtering, facts wfp.Facts, bound netip.Addr)
 func (q *windowsQuestion) ask(f *filtering, facts wfp.Facts, to netip.Addr, from []wfp.Span) Answer {
 	wq := &wfp.Question{V4: q.v4, Facts: facts, From: from, Ports: wfp.PortSpan{From: 1, To: 65535}, Witnesses: q.likely()}
 	a := f.engine.Ask(wq)
-	q.w.left -= looksOfAStep*a.Steps + len(a.Parts)*f.engine.Size()
+	if q.w.left -= looksOfAStep * a.Steps; q.w.left < 0 {
+		return Answer{Answer: unknown(usedUp)}
+	}
 	out := Answer{Answer: reach.Answer{Verdict: a.Verdict}}
-	if err := f.check.Check(wq, &a); err != nil {
+	looked, err := f.check.Check(wq, &a)
+	q.w.left -= looked
+	if err != nil {
 		q.w.tally.Unconfirmed++
 		return Answer{Answer: unknown("the answer was not confirmed: " + err.Error())}
 	}

@@ -319,3 +319,38 @@ func TestDifferencesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestProofsAreBounded: what a proof costs is taken from the effort of the host, and by conditions: few rules can have many, each of them tried for each
+// piece of the proof.
+func TestProofsAreBounded(t *testing.T) {
+	var some strings.Builder
+	for i := range 900 {
+		fmt.Fprintf(&some, "RA4=%d.%d.%d.7|", 11+i>>14, i>>7&127, i&127*2)
+	}
+	rules := []string{"Protocol=6|LPort=5985|"}
+	for i := range 200 {
+		rules = append(rules, fmt.Sprintf("Protocol=6|LPort=5985|LPort=3389|LPort=%d|%sAction=Block|", 10000+i, some.String()))
+	}
+	s := windowsHost(rules...)
+	for i := range s.Windows.Firewall.Stores[0].Rules {
+		s.Windows.Firewall.Stores[0].Rules[i].ID = fmt.Sprint("rule ", i)
+	}
+	w := NewWindows(s)
+	list := make([]int, len(s.Windows.Listeners.List))
+	for i := range list {
+		list[i] = i
+	}
+	answers := w.Listeners(list, zones.Classify(s, nil).Origins)
+	if w.left < -2*windowsLooks/3 {
+		t.Errorf("%d looks more than there are", -w.left)
+	}
+	verdicts := map[packet.Verdict]int{}
+	for _, of := range answers {
+		for _, a := range of {
+			verdicts[a.Verdict]++
+		}
+	}
+	if verdicts[packet.Reachable] == 0 || verdicts[packet.Unknown] == 0 {
+		t.Error(verdicts)
+	}
+}

@@ -137,7 +137,7 @@ func TestAgrees(t *testing.T) {
 		a := wfp.New(filters, subs).For(facts).Ask(q)
 		c := New(filters, subs).For(facts)
 		seen[a.Verdict]++
-		if err := c.Check(q, &a); err != nil {
+		if _, err := c.Check(q, &a); err != nil {
 			t.Fatalf("seed %d: %s: %v", seed, a.Verdict, err)
 		}
 		for range 20 {
@@ -183,16 +183,16 @@ func TestCheckRefuses(t *testing.T) {
 		"packets let through":  {part("10.0.0.0/25"), part("10.0.0.128/25")},
 		"another part's doubt": {part("10.0.0.0/25"), {Box: part("10.0.0.128/25").Box, Verdict: packet.Unknown}},
 	} {
-		if err := c.Check(q, &wfp.Answer{Verdict: packet.Unreachable, Parts: parts}); err == nil {
+		if _, err := c.Check(q, &wfp.Answer{Verdict: packet.Unreachable, Parts: parts}); err == nil {
 			t.Errorf("%s passes", name)
 		}
 	}
 	q.From = []wfp.Span{wfp.SpanOf(netip.MustParsePrefix("10.0.0.0/25"))}
-	if err := c.Check(q, &wfp.Answer{Verdict: packet.Unreachable, Parts: []wfp.Part{part("10.0.0.64/26"), part("10.0.0.0/26")}}); err != nil {
+	if _, err := c.Check(q, &wfp.Answer{Verdict: packet.Unreachable, Parts: []wfp.Part{part("10.0.0.64/26"), part("10.0.0.0/26")}}); err != nil {
 		t.Errorf("a proof is refused: %v", err)
 	}
 	for _, w := range []string{"10.0.0.1:5000", "10.0.1.1:5000"} {
-		if err := c.Check(q, &wfp.Answer{Verdict: packet.Reachable, Witness: netip.MustParseAddrPort(w)}); err == nil {
+		if _, err := c.Check(q, &wfp.Answer{Verdict: packet.Reachable, Witness: netip.MustParseAddrPort(w)}); err == nil {
 			t.Errorf("the witness %s passes", w)
 		}
 	}

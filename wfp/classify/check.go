@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"net/netip"
@@ -10,26 +11,30 @@ import (
 	"github.com/ringfence/ringfence/wfp"
 )
 
-// looks is how many filters are looked at for all pieces of one answer.
-const looks = 2_000_000
+// looks is how many filters and conditions are looked at for all pieces of one answer.
+const looks = 20_000_000
+
+var errPieces = errors.New("the proof has too many pieces to try")
 
 // Check says what is wrong with an answer: the witness has to get through; what proves an unreachable answer has to be disjoint,
 // cover the question, and be blocked everywhere. Between two numbers that some condition names, packets meet the same fate, so
-// one is tried for each such piece. An unknown answer claims nothing.
-func (c *Classifier) Check(q *wfp.Question, a *wfp.Answer) error {
+// one is tried for each such piece. An unknown answer claims nothing. It also says how many filters and conditions it looked at.
+func (c *Classifier) Check(q *wfp.Question, a *wfp.Answer) (int, error) {
 	switch a.Verdict {
 	case packet.Reachable:
 		if !asked(q, a.Witness) {
-			return fmt.Errorf("the witness %s is not in the question", a.Witness)
+			return 0, fmt.Errorf("the witness %s is not in the question", a.Witness)
 		}
 		if v := c.Verdict(&Packet{a.Witness, q.Facts}); v != packet.Reachable {
-			return fmt.Errorf("the witness %s is %s", a.Witness, v)
+			return c.size, fmt.Errorf("the witness %s is %s", a.Witness, v)
 		}
-		return nil
+		return c.size, nil
 	case packet.Unreachable:
-		return c.proof(q, a)
+		left := looks
+		err := c.proof(q, a, &left)
+		return looks - left, err
 	default:
-		return nil
+		return 0, nil
 	}
 }
 
@@ -39,7 +44,7 @@ func asked(q *wfp.Question, w netip.AddrPort) bool {
 	})
 }
 
-func (c *Classifier) proof(q *wfp.Question, a *wfp.Answer) error {
+func (c *Classifier) proof(q *wfp.Question, a *wfp.Answer, left *int) error {
 	want, got := new(big.Int), new(big.Int)
 	for _, s := range merged(q.From) {
 		want.Add(want, volume(wfp.Box{Span: s, Ports: q.Ports}))
@@ -67,9 +72,8 @@ func (c *Classifier) proof(q *wfp.Question, a *wfp.Answer) error {
 	if want.Cmp(got) != 0 || len(a.Parts) == 0 {
 		return fmt.Errorf("the proof has %s of %s packets", got, want)
 	}
-	left := looks
 	for i := range a.Parts {
-		if err := c.blocked(q, &a.Parts[i], &left); err != nil {
+		if err := c.blocked(q, &a.Parts[i], left); err != nil {
 			return err
 		}
 	}
@@ -81,11 +85,14 @@ func (c *Classifier) blocked(q *wfp.Question, p *wfp.Part, left *int) error {
 	if p.Verdict != packet.Unreachable {
 		return fmt.Errorf("the part from %s is %s", p.From, p.Verdict)
 	}
+	if *left -= c.size; *left < 0 {
+		return errPieces
+	}
 	addrs, ports := c.edges(&p.Box)
 	for _, addr := range addrs {
 		for _, port := range ports {
-			if *left -= 1 + len(c.filters); *left < 0 {
-				return fmt.Errorf("the proof has too many pieces to try")
+			if *left -= 1 + c.size; *left < 0 {
+				return errPieces
 			}
 			at := netip.AddrPortFrom(addr, port)
 			if v := c.Verdict(&Packet{at, q.Facts}); v != packet.Unreachable {

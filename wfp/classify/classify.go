@@ -26,6 +26,11 @@ type Packet struct {
 type Classifier struct {
 	filters []*wfp.Filter
 	weights map[string]uint16
+	size    int // filters and conditions: what one packet costs
+}
+
+func (c *Classifier) add(f *wfp.Filter) {
+	c.filters, c.size = append(c.filters, f), c.size+1+len(f.Conditions)
 }
 
 // New takes filters and sublayers as they are.
@@ -38,7 +43,7 @@ func New(filters []wfp.Filter, sublayers []wfp.Sublayer) *Classifier {
 		f := &filters[i]
 		watches := f.Action == wfp.CalloutInspection || f.Action == wfp.Continue
 		if !f.Boot && !f.Disabled && !watches {
-			c.filters = append(c.filters, f)
+			c.add(f)
 		}
 	}
 	return c
@@ -49,7 +54,7 @@ func (c *Classifier) For(facts wfp.Facts) *Classifier {
 	out := &Classifier{weights: c.weights}
 	for _, f := range c.filters {
 		if possible(f, facts) {
-			out.filters = append(out.filters, f)
+			out.add(f)
 		}
 	}
 	return out
