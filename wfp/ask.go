@@ -265,9 +265,12 @@ func (p *part) note(s *sublayer, r *rule, doubt string) {
 	}
 }
 
+// maxCauses are the causes of a part that are kept: of many filters that weigh the same each is one.
+const maxCauses = 32
+
 // with is a list with one more cause, in memory of its own: parts share what was before.
 func with(list []packet.Cause, c packet.Cause) []packet.Cause {
-	if slices.Contains(list, c) {
+	if len(list) == maxCauses || slices.Contains(list, c) {
 		return list
 	}
 	return append(slices.Clip(list), c)

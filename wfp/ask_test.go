@@ -2,6 +2,7 @@ package wfp
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -167,5 +168,21 @@ func TestWithoutManySpans(t *testing.T) {
 	}
 	if got := (Span{address(0), address(17)}).Without(other[:2]); len(got) != 3 || got[2].From != address(15) {
 		t.Error(got)
+	}
+}
+
+// TestManyTies: of many filters that weigh the same a part keeps some, and stays unknown: all of each part would take their square.
+func TestManyTies(t *testing.T) {
+	var filters []Filter
+	span := SpanOf(netip.MustParsePrefix("10.0.0.0/8"))
+	for i := range 1000 {
+		filters = append(filters, Filter{
+			ID: uint64(i), Name: fmt.Sprint("filter ", i), Layer: RecvAccept, V4: true, Action: []Action{Permit, Block}[i%2], Weight: 5,
+			Conditions: []Condition{{Field: RemoteAddress, Match: InRange, Value: Value{Kind: Address, From: span.From, To: span.To}}},
+		})
+	}
+	a := New(filters, nil).Ask(&Question{V4: true, From: []Span{span}, Ports: AllPorts})
+	if a.Verdict != packet.Unknown || len(a.Parts) != 1 || len(a.Parts[0].Because) != maxCauses {
+		t.Errorf("%s, %d parts, the first for %d reasons", a.Verdict, len(a.Parts), len(a.Parts[0].Because))
 	}
 }
