@@ -186,3 +186,18 @@ func TestManyTies(t *testing.T) {
 		t.Errorf("%s, %d parts, the first for %d reasons", a.Verdict, len(a.Parts), len(a.Parts[0].Because))
 	}
 }
+
+// TestManySublayers: filters that each have a sublayer of their own are put in order in less than the square of their number.
+func TestManySublayers(t *testing.T) {
+	var filters []Filter
+	for i := range 60_000 {
+		filters = append(filters, Filter{ID: uint64(i), Layer: RecvAccept, V4: true, Action: Block, Sublayer: fmt.Sprintf("{b3cdd441-af90-41ba-a745-%012d}", i)})
+	}
+	start := time.Now()
+	if e := New(filters, nil); len(e.places[place{RecvAccept, true}]) != len(filters) || e.Size() != len(filters) {
+		t.Error("sublayers are missing")
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Error(took)
+	}
+}

@@ -47,7 +47,11 @@ type group struct {
 // New puts filters in their order. Those of other layers are left out. A sublayer that is not in the list is the lightest.
 func New(filters []Filter, sublayers []Sublayer) *Engine {
 	e := &Engine{places: map[place][]*sublayer{}}
-	known := map[string]Sublayer{}
+	type within struct {
+		place
+		key string
+	}
+	known, at := map[string]Sublayer{}, map[within]*sublayer{}
 	for _, s := range sublayers {
 		known[s.Key] = s
 	}
@@ -57,7 +61,12 @@ func New(filters []Filter, sublayers []Sublayer) *Engine {
 			continue
 		}
 		p := place{f.Layer, f.V4}
-		s := e.sublayer(p, f.Sublayer, known)
+		s := at[within{p, f.Sublayer}]
+		if s == nil {
+			s = &sublayer{Sublayer: Sublayer{Key: f.Sublayer, Name: known[f.Sublayer].Name, Weight: known[f.Sublayer].Weight}}
+			at[within{p, f.Sublayer}] = s
+			e.places[p] = append(e.places[p], s)
+		}
 		s.rules = append(s.rules, &rule{Filter: f, groups: groups(f)})
 		e.size += 1 + len(f.Conditions)
 	}
@@ -85,17 +94,6 @@ func (s *sublayer) ties() {
 			s.rules[from].tied = mixed
 		}
 	}
-}
-
-func (e *Engine) sublayer(p place, key string, known map[string]Sublayer) *sublayer {
-	for _, s := range e.places[p] {
-		if s.Key == key {
-			return s
-		}
-	}
-	s := &sublayer{Sublayer: Sublayer{Key: key, Name: known[key].Name, Weight: known[key].Weight}}
-	e.places[p] = append(e.places[p], s)
-	return s
 }
 
 func groups(f *Filter) (out []group) {
