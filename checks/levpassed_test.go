@@ -104,6 +104,8 @@ func TestSettingsOfUnits(t *testing.T) {
 		"perl -I":                   {[]string{unitOf("ExecStart=/usr/bin/perl -I/opt/d /srv/app"), annsDir, "755 0:0 /usr/bin/perl", "755 0:0 /srv/app"}, true},
 		"drop-in of a type":         {[]string{unitOf("ExecStart=/usr/bin/x"), dropInOf("service.d"), anns}, true},
 		"drop-in of a beginning":    {[]string{strings.Replace(unitOf("ExecStart=/usr/bin/x"), "a.service", "b-c-d@.service", 1), dropInOf("b-c-.service.d"), anns}, true},
+		"what is not there":         {[]string{unitOf("ExecStart=/usr/bin/x --conf /opt/d/new/conf"), annsDir}, false},
+		"far from what is there":    {[]string{unitOf("ExecStart=/usr/bin/x --conf=/opt/d/a/b/c/conf"), annsDir}, false},
 		"a quoted value":            {[]string{unitOf(`Environment=LD_PRELOAD="/opt/a"; ExecStart=/usr/bin/x`), anns}, true},
 		"another quote":             {[]string{unitOf(`Environment=A=b PATH='/opt/d:/usr/bin'; ExecStart=/usr/bin/x`), annsDir}, true},
 		"quotes in a word":          {[]string{unitOf(`ExecStart=/usr/bin/env LD_PRELOAD="/opt/a" /usr/bin/x`), anns}, true},

@@ -77,9 +77,14 @@ func (l *levers) matters(p string) bool {
 		return false
 	}
 	switch x := l.w.part(p); {
+	case gone(x.err):
+		for dir := path.Dir(p); ; dir = path.Dir(dir) { // the nearest that is there
+			if d := l.w.part(dir); !gone(d.err) || len(dir) == 1 {
+				return d.err == nil && d.st.Perm&0o1000 == 0
+			}
+		}
 	case x.err != nil:
-		dir := l.w.part(path.Dir(p))
-		return gone(x.err) && dir.err == nil && dir.st.Perm&0o1000 == 0
+		return unanswered(x.err)
 	case x.st.Perm&0o1000 != 0:
 		return false
 	default:

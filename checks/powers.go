@@ -151,7 +151,7 @@ func (l *levers) add(f snapshot.LeverFile) {
 	switch {
 	case err != nil:
 		f.Unread = err.Error()
-		if denied(err) || errors.Is(err, errSilent) || errors.Is(err, errManyStats) {
+		if unanswered(err) {
 			l.out.partialIn("files", "%s: %v", f.Path, err)
 		}
 	case f.Kind == snapshot.LeverSecret && !a.exists:
@@ -174,6 +174,11 @@ func (l *levers) add(f snapshot.LeverFile) {
 		l.sure[f.Path] = l.sure[f.Path] || f.Unsure == "" && f.UID == 0 && f.Kind != snapshot.LeverSecret
 	}
 	l.list = append(l.list, f)
+}
+
+// unanswered says of an error that what is at a path is not known because of it; of others, as of a path through a file, nothing is there.
+func unanswered(err error) bool {
+	return denied(err) || errors.Is(err, errSilent) || errors.Is(err, errManyStats)
 }
 
 // tree adds a directory and the files in it.
