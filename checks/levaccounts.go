@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -43,21 +44,31 @@ func (s *Scan) emptyPasswords(list []snapshot.Account) error {
 	return nil
 }
 
-// emptyTaken says whether su takes an empty password, whoever calls it: its settings of PAM have nullok, and no pam_wheel.
-func (s *Scan) emptyTaken() bool {
-	taken := false
+// lettingIn are modules of PAM that, where one is enough, let in whom they know without a password.
+var lettingIn = strings.Fields("pam_wheel.so pam_permit.so pam_succeed_if.so pam_listfile.so")
+
+// emptyTaken says whether su takes an empty password, whoever calls it: its settings of PAM have nullok, and no pam_wheel that has to let them. What lets
+// somebody become root without a password is not followed, which is told.
+func (s *Scan) emptyTaken(out *Outcome) bool {
+	taken, kept := false, false
 	for _, file := range []string{"su", "common-auth", "system-auth", "system-login"} {
-		b, _ := s.Host.ReadFile("/etc/pam.d/" + file)
-		for line := range strings.Lines(string(b)) {
+		b, err := s.Host.ReadFile("/etc/pam.d/" + file)
+		if err != nil && !gone(err) {
+			out.partialIn("accounts", "%v", err)
+		}
+		for line := range strings.Lines(strings.ReplaceAll(string(b), "\\\n", " ")) {
 			f := strings.Fields(line)
-			switch {
-			case len(f) < 3 || strings.TrimPrefix(f[0], "-") != "auth":
-			case strings.Contains(line, "pam_wheel.so"):
-				return false
-			case slices.Contains(f, "nullok"):
-				taken = true
+			if len(f) < 3 || strings.TrimPrefix(f[0], "-") != "auth" {
+				continue
 			}
+			module := func(w string) bool { return slices.Contains(lettingIn, path.Base(w)) }
+			enough := f[1] == "sufficient" || strings.Contains(line, "success=done")
+			if i := slices.IndexFunc(f, module); enough && i >= 0 {
+				out.partialIn("accounts", "whom %s lets become root without a password (/etc/pam.d/%s) was not followed", path.Base(f[i]), file)
+			}
+			kept = kept || !enough && f[1] != "optional" && strings.Contains(line, "pam_wheel.so")
+			taken = taken || slices.Contains(f, "nullok")
 		}
 	}
-	return taken
+	return taken && !kept
 }

@@ -93,7 +93,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	if err := s.emptyPasswords(sec.Accounts); err != nil {
 		out.partialIn("accounts", "which passwords are empty: %v", err)
 	}
-	sec.EmptyPasswords = s.emptyTaken()
+	sec.EmptyPasswords = s.emptyTaken(out)
 	if otherAccounts(s.Host.ReadFile) {
 		out.partialIn("accounts", "accounts come from elsewhere than /etc/passwd (nsswitch.conf), and which groups they have is not known")
 	}
