@@ -44,10 +44,12 @@ func (w *walk) hasIPSet(set *ruleset.IPSet, x *ruleset.XtSet, r *rule) (hit bool
 			return all.has(w.skb.nh[at : at+n]), ""
 		}
 	}
-	if w.region != nil {
-		if f := w.openParts(set, x); f != 0 {
-			return false, splitField(f)
-		}
+	switch f := w.openParts(set, x); {
+	case f == 0:
+	case w.region == nil:
+		return false, "what a translation made of the packet, for ipset " + set.Name
+	default:
+		return false, splitField(f)
 	}
 	return w.inIPSet(set, x)
 }
@@ -89,7 +91,7 @@ func (s spans) has(b []byte) bool {
 	return i < len(s) && bytes.Compare(s[i].Lo, b) <= 0
 }
 
-// openParts is a field of a region that is open and that a set asks for, or a member of it.
+// openParts is a field of a region, or of a translation, that is open and that a set asks for, or a member of it.
 func (w *walk) openParts(set *ruleset.IPSet, x *ruleset.XtSet) byte {
 	if len(set.Elements) == 0 {
 		return 0

@@ -143,6 +143,28 @@ func TestEmptyIPSet(t *testing.T) {
 	})
 }
 
+// TestTranslatedInIPSet: the source that a translation takes of many, and its port, is not known to be in a set or not.
+func TestTranslatedInIPSet(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind, el string
+		port     uint16
+	}{"an address": {"hash:ip", "203.0.113.9/32", 0}, "a port": {"hash:ip,port", "203.0.113.9/32", 1500}} {
+		tr := withIPSets(t, []ruleset.IPSet{{Type: c.kind, Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix(c.el), Port: c.port, Proto: 6}}}})
+		tab := &tr.snap.NFTables.Ruleset.Tables[0]
+		tab.Chains[0].Rules[0].Exprs[0].Xt.Decoded.Set.Source = [3]bool{true, true}
+		nat := ruleset.Chain{Name: "n", Base: &ruleset.Base{Type: "nat", Hook: "postrouting", Priority: 100, Policy: ruleset.Accept}}
+		x := &ruleset.XtNAT{Kind: "snat", AddrMin: ruleset.Hex{203, 0, 113, 9}, AddrMax: ruleset.Hex{203, 0, 113, 9}, PortMin: 1000, PortMax: 2000}
+		if c.port == 0 {
+			x.AddrMin, x.AddrMax = ruleset.Hex{203, 0, 113, 2}, ruleset.Hex{203, 0, 113, 200}
+		}
+		nat.Rules = []ruleset.Rule{{Exprs: []ruleset.Expr{{Name: "target", Xt: &ruleset.Xt{Name: "SNAT", Target: true, Decoded: &ruleset.XtDecoded{NAT: x}}}}}}
+		tab.Chains = append(tab.Chains, nat)
+		if f := New(tr.snap).Packet(parsed(t, "local", "tcp 10.10.0.1:40000 > 10.10.0.1:22 syn")); f.Fate != Unknown {
+			t.Errorf("%s: %+v, want %s", name, f, Unknown)
+		}
+	}
+}
+
 // TestRegionOfList: a region whose ports a member of a list asks for has more than one end.
 func TestRegionOfList(t *testing.T) {
 	tr := withIPSets(t, []ruleset.IPSet{
