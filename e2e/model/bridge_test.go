@@ -71,6 +71,22 @@ var bridgeTraps = []trap{
 	} }`},
 }
 
+// overBridge compares what the model says of n frames, of what reaches whom, and of what gets from port to port, with the kernel, where rules of iptables see
+// frames of bridges or not. It says what it calls that.
+func (b *bedOracle) overBridge(t *testing.T, name, calls string, r *rand.Rand, n int, sum *tally, reached *reachTally) string {
+	t.Helper()
+	if err := oracle.Shell("sysctl -qw net.bridge.bridge-nf-call-iptables=" + calls + " net.bridge.bridge-nf-call-ip6tables=" + calls); err != nil {
+		t.Fatal(err)
+	}
+	b.see()
+	packets := bridgePackets(r, 2*n)
+	name += ", br_netfilter " + calls
+	b.compare(name, packets[:n], sum)
+	b.compareReach(name, packets[n:], reached)
+	b.portsAgree(name, bridgePackets(r, n), reached)
+	return name
+}
+
 // TestBridgesAgreeWithKernel is TestTraceAgreesWithKernel and TestReachAgreesWithKernel for filters of bridges and devices.
 func TestBridgesAgreeWithKernel(t *testing.T) {
 	if !bed.Alone(t) {
@@ -86,15 +102,8 @@ func TestBridgesAgreeWithKernel(t *testing.T) {
 			continue
 		}
 		for _, calls := range []string{"1", "0"} {
-			if err := oracle.Shell("sysctl -qw net.bridge.bridge-nf-call-iptables=" + calls + " net.bridge.bridge-nf-call-ip6tables=" + calls); err != nil {
-				t.Fatal(err)
-			}
-			b.see()
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
-			name, packets := trap.name+", br_netfilter "+calls, bridgePackets(r, 2*perRuleset)
-			b.compare(name, packets[:perRuleset], sum)
-			b.compareReach(name, packets[perRuleset:], reached)
-			b.portsAgree(name, bridgePackets(r, perRuleset), reached)
+			name := b.overBridge(t, trap.name, calls, r, perRuleset, sum, reached)
 			b.forwarding("0") // then nothing but the bridge takes frames from port to port
 			b.see()
 			b.portsAgree(name+", no forwarding", bridgePackets(r, perRuleset), reached)

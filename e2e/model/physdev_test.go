@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/bed"
-	"github.com/ringfence/ringfence/e2e/oracle"
 )
 
 // portRules ask for ports of bridges in every way, each drops.
@@ -36,17 +35,8 @@ func TestPortsOfBridges(t *testing.T) {
 			table = "*mangle\n"
 		}
 		for _, calls := range []string{"1", "0"} {
-			if err := oracle.Shell("sysctl -qw net.bridge.bridge-nf-call-iptables=" + calls + " net.bridge.bridge-nf-call-ip6tables=" + calls); err != nil {
-				t.Fatal(err)
-			}
 			b.loadReal(name, map[string]string{"v4": table + rules + "COMMIT\n", "v6": table + rules + "COMMIT\n"})
-			b.see()
-			r := rand.New(rand.NewPCG(seed, uint64(len(name))))
-			packets := bridgePackets(r, 2*perRuleset)
-			name := name + ", br_netfilter " + calls
-			b.compare(name, packets[:perRuleset], sum)
-			b.compareReach(name, packets[perRuleset:], reached)
-			b.portsAgree(name, bridgePackets(r, perRuleset), reached)
+			b.overBridge(t, name, calls, rand.New(rand.NewPCG(seed, uint64(len(name)))), perRuleset, sum, reached)
 		}
 	}
 	sum.report(t)
