@@ -249,6 +249,8 @@ type windowsQuestion struct {
 	v4      bool
 	from    []wfp.Span
 	maybe   []wfp.Span // who may be behind the adapter besides
+	// neighbours are what likely gave.
+	neighbours []netip.Addr
 }
 
 // known asks for each address that the listener can be reached by, and joins what comes out.
@@ -439,21 +441,31 @@ func (q *windowsQuestion) ask(f *filtering, facts wfp.Facts, to netip.Addr, from
 	return out
 }
 
+// maxLikely bounds the addresses that a witness has rather than others.
+const maxLikely = 64
+
 // likely are addresses that somebody behind the interface has: one of elsewhere (RFC 5737, RFC 3849), then neighbours.
 func (q *windowsQuestion) likely() []netip.Addr {
-	out := []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, 7}), netip.MustParseAddr("2001:db8::7")}
-	if q.adapter == nil {
-		return out
+	if q.neighbours != nil {
+		return q.neighbours
 	}
+	q.neighbours = []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, 7}), netip.MustParseAddr("2001:db8::7")}
+	if q.adapter == nil {
+		return q.neighbours
+	}
+	own := localAddrs(q.adapter, q.v4)
 	for _, p := range zones.OnLink(q.adapter) {
 		a := p.Addr()
 		for range 7 {
-			if a = a.Next(); p.Contains(a) && !slices.Contains(localAddrs(q.adapter, q.v4), a) && a.AsSlice()[len(a.AsSlice())-1] > 1 {
-				out = append(out, a)
+			if len(q.neighbours) == maxLikely {
+				return q.neighbours
+			}
+			if a = a.Next(); p.Contains(a) && !slices.Contains(own, a) && a.AsSlice()[len(a.AsSlice())-1] > 1 {
+				q.neighbours = append(q.neighbours, a)
 			}
 		}
 	}
-	return out
+	return q.neighbours
 }
 
 // witness fills in who gets through.

@@ -354,3 +354,23 @@ func TestProofsAreBounded(t *testing.T) {
 		t.Error(verdicts)
 	}
 }
+
+// TestManyAddressesOfAnInterface: what neighbours of an interface have is not looked up again for each of its addresses.
+func TestManyAddressesOfAnInterface(t *testing.T) {
+	s := windowsHost("Protocol=6|LPort=5985|", "Protocol=6|LPort=3389|LA4=192.168.1.5|")
+	a := &s.Windows.Adapters.List[0]
+	for i := range 1500 {
+		a.Addrs = append(a.Addrs, fmt.Sprintf("10.%d.%d.1/24", i>>8, i&255))
+	}
+	w, origins := NewWindows(s), zones.Classify(s, nil).Origins
+	start := time.Now()
+	answers := w.Listeners([]int{0, 2}, origins)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Error(took)
+	}
+	for i, of := range answers {
+		if !slices.ContainsFunc(of, func(a OfWindows) bool { return a.Verdict == packet.Reachable && a.Witness != nil }) {
+			t.Errorf("listener %d: nobody reaches it", i)
+		}
+	}
+}

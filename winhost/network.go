@@ -129,7 +129,15 @@ const maxRoutes = 1000
 // routes adds to adapters who is behind them by routes, besides the prefixes that they have themselves. Windows has a route to each address of an
 // adapter: where one is missing not all routes were told.
 func (s *Source) routes(list []snapshot.WindowsAdapter, routes []object) {
-	whole, told := true, map[*snapshot.WindowsAdapter][]netip.Prefix{}
+	whole, told, own := true, make([]prefixes, len(list)), make([]prefixes, len(list))
+	for i := range list {
+		told[i], own[i] = prefixes{}, prefixes{}
+		for _, text := range list[i].Addrs {
+			if x, err := netip.ParsePrefix(text); err == nil {
+				own[i][x.Masked()] = true
+			}
+		}
+	}
 	for _, o := range routes {
 		index, name := o.number("interfaceindex", "ifindex"), o.text("interfacealias", "ifalias")
 		i := slices.IndexFunc(list, func(a snapshot.WindowsAdapter) bool {
@@ -142,11 +150,11 @@ func (s *Source) routes(list []snapshot.WindowsAdapter, routes []object) {
 			s.note("adapters", "%.60q is no route", o.text("destinationprefix")+" "+o.text("nexthop"))
 			whole = false
 		case i < 0: // of one without an address
-		case !addRoute(&list[i], p.Masked(), hop):
+		case !addRoute(&list[i], own[i], p.Masked(), hop):
 			s.note("adapters", "%.60q has more routes than are looked at", list[i].Name)
 			whole = false
 		default:
-			told[&list[i]] = append(told[&list[i]], p)
+			told[i][p] = true
 		}
 	}
 	for i := range list {
@@ -155,18 +163,27 @@ func (s *Source) routes(list []snapshot.WindowsAdapter, routes []object) {
 		slices.Sort(a.Routes)
 		a.RoutesTold = whole && len(a.Addrs) > 0 && !slices.ContainsFunc(a.Addrs, func(text string) bool {
 			x, err := netip.ParsePrefix(text)
-			return err != nil || !slices.Contains(told[a], x.Masked()) && !slices.Contains(told[a], netip.PrefixFrom(x.Addr(), x.Addr().BitLen()))
+			return err != nil || !told[i][x.Masked()] && !told[i][netip.PrefixFrom(x.Addr(), x.Addr().BitLen())]
 		})
 	}
 }
 
-// addRoute adds a route to an adapter, unless its own addresses tell it. It reports false where there are too many.
-func addRoute(a *snapshot.WindowsAdapter, p netip.Prefix, hop netip.Addr) bool {
-	own := func(text string) bool {
-		x, err := netip.ParsePrefix(text)
-		return err == nil && x.Bits() <= p.Bits() && x.Contains(p.Addr())
+// prefixes is a set of them, without bits of hosts.
+type prefixes map[netip.Prefix]bool
+
+// have says that all of a prefix is in one of them.
+func (s prefixes) have(p netip.Prefix) bool {
+	for bits := range p.Bits() + 1 {
+		if s[netip.PrefixFrom(p.Addr(), bits).Masked()] {
+			return true
+		}
 	}
-	if p.Addr().IsMulticast() || p.Addr().IsLoopback() || p.Addr() == broadcast || slices.ContainsFunc(a.Addrs, own) {
+	return false
+}
+
+// addRoute adds a route to an adapter, unless the networks of its own addresses tell it. It reports false where there are too many.
+func addRoute(a *snapshot.WindowsAdapter, own prefixes, p netip.Prefix, hop netip.Addr) bool {
+	if p.Addr().IsMulticast() || p.Addr().IsLoopback() || p.Addr() == broadcast || own.have(p) {
 		return true
 	}
 	into := &a.Routes

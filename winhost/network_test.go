@@ -1,6 +1,7 @@
 package winhost
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -63,5 +64,24 @@ func TestNothingIsNoReading(t *testing.T) {
 	}
 	if w := snapshotOf(t, text("a.reg", "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SYSTEM]\n\n")).Windows.Adapters; w.Read.State != snapshot.Error {
 		t.Errorf("no interface in a registry: %+v", w.Read)
+	}
+}
+
+// TestManyAddresses: addresses of one interface, and routes to them, are joined in less than the square of their number.
+func TestManyAddresses(t *testing.T) {
+	const many = 40_000
+	var addresses, routes []string
+	for i := range many {
+		addresses = append(addresses, fmt.Sprintf(`{"InterfaceIndex": 7, "InterfaceAlias": "e", "IPAddress": "10.%d.%d.1", "PrefixLength": 24}`, i>>8, i&255))
+		routes = append(routes, fmt.Sprintf(`{"InterfaceIndex": 7, "InterfaceAlias": "e", "DestinationPrefix": "10.%d.%d.0/24", "NextHop": "0.0.0.0"}`, i>>8, i&255))
+	}
+	routes = append(routes, `{"InterfaceIndex": 7, "InterfaceAlias": "e", "DestinationPrefix": "10.0.0.0/8", "NextHop": "0.0.0.0"}`)
+	start := time.Now()
+	list := snapshotOf(t, text("a.json", "["+strings.Join(addresses, ",")+"]"), text("r.json", "["+strings.Join(routes, ",")+"]")).Windows.Adapters.List
+	if took := time.Since(start); took > 12*time.Second {
+		t.Error(took)
+	}
+	if len(list) != 1 || len(list[0].Addrs) != many || !list[0].RoutesTold || !slices.Equal(list[0].Links, []string{"10.0.0.0/8"}) {
+		t.Errorf("%d interfaces", len(list))
 	}
 }

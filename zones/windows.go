@@ -107,9 +107,10 @@ func without(p netip.Prefix, list []netip.Prefix) []netip.Prefix {
 // OnLink are the prefixes of an interface's addresses.
 func OnLink(a *snapshot.WindowsAdapter) []netip.Prefix {
 	var out []netip.Prefix
+	seen := map[netip.Prefix]bool{}
 	for _, s := range a.Addrs {
-		if p, err := netip.ParsePrefix(s); err == nil && !slices.Contains(out, p.Masked()) {
-			out = append(out, p.Masked())
+		if p, err := netip.ParsePrefix(s); err == nil && !seen[p.Masked()] {
+			seen[p.Masked()], out = true, append(out, p.Masked())
 		}
 	}
 	return out
@@ -118,9 +119,13 @@ func OnLink(a *snapshot.WindowsAdapter) []netip.Prefix {
 // reached are the prefixes of an interface's addresses and routes.
 func reached(a *snapshot.WindowsAdapter) []netip.Prefix {
 	out := OnLink(a)
+	seen := map[netip.Prefix]bool{}
+	for _, p := range out {
+		seen[p] = true
+	}
 	for _, s := range slices.Concat(a.Links, a.Routes) {
-		if p, err := netip.ParsePrefix(s); err == nil && !slices.Contains(out, p) {
-			out = append(out, p)
+		if p, err := netip.ParsePrefix(s); err == nil && !seen[p] {
+			seen[p], out = true, append(out, p)
 		}
 	}
 	return out
