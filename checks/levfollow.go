@@ -407,14 +407,23 @@ func (l *levers) followAs(lever snapshot.LeverFile, at runsHere, shell bool) {
 	}
 }
 
-// scriptText is the text of a file, and whether it is one: it begins as a script does, or has nothing but text in its first part.
-func (l *levers) scriptText(file string, size int64) (string, bool) {
+// head is the first part of a file.
+func (l *levers) head(file string) ([]byte, error) {
 	d, err := l.s.Host.OpenList(path.Dir(file))
 	if err != nil {
-		return "", false
+		return nil, err
 	}
+	defer d.Close()
 	head, _, err := d.ReadPart(path.Base(file), 512)
-	d.Close()
+	return head, err
+}
+
+// scriptText is the text of a file, and whether it is one: it begins as a script does, or has nothing but text in its first part.
+func (l *levers) scriptText(file string, size int64) (string, bool) {
+	head, err := l.head(file)
+	if err != nil && !gone(err) {
+		l.out.partialIn("files", "%s: %v", file, err)
+	}
 	if err != nil || len(head) < 2 || strings.HasPrefix(string(head), "\x7fELF") || !strings.HasPrefix(string(head), "#!") && strings.ContainsRune(string(head), 0) {
 		return "", false
 	}

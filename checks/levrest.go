@@ -69,7 +69,7 @@ func (l *levers) settings(dir string, f snapshot.LeverFile, listed, told map[str
 }
 
 // maxNaming bounds the files of settings of which it is looked at what they name.
-const maxNaming = 64 << 10
+const maxNaming = 1 << 20
 
 // quiet are files and directories of which no program of root runs what they name, and those that are read elsewhere.
 var quiet = []string{
@@ -84,10 +84,21 @@ var runsWhat = lazily(`(?i)include|source|import|plugin|module|load|exec|command
 
 // names adds the files that a file of settings of root names, if others than root decide of them: a program is named so, or what its line says is run.
 func (l *levers) names(f snapshot.LeverFile, size int64, told map[string]bool) {
-	if size > maxNaming || size == 0 || slices.ContainsFunc(quiet, func(q string) bool { return f.Path == q || strings.HasPrefix(f.Path, q+"/") }) {
+	if size == 0 || slices.ContainsFunc(quiet, func(q string) bool { return f.Path == q || strings.HasPrefix(f.Path, q+"/") }) {
+		return
+	}
+	head, err := l.head(f.Path)
+	if err == nil && bytes.IndexByte(head, 0) >= 0 {
+		return
+	}
+	if size > maxNaming {
+		l.out.partialIn("files", "%s is longer than the settings that are read", f.Path)
 		return
 	}
 	b, err := l.s.Host.ReadFile(f.Path)
+	if err != nil && !gone(err) {
+		l.out.partialIn("files", "%s: %v", f.Path, err)
+	}
 	if err != nil || bytes.IndexByte(b, 0) >= 0 {
 		return
 	}
