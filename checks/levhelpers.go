@@ -29,17 +29,16 @@ func (l *levers) logrotate() {
 		read(p)
 	}
 	read = func(file string) {
-		a, st, err := l.s.Host.Author(file)
-		if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || !a.Root() || seen[file] {
-			return // whoever decides of it is listed
+		text, ok := l.rootText(file)
+		if !ok || seen[file] {
+			return
 		}
 		if len(seen) == maxRotations {
 			l.out.partialIn("files", "logrotate has more files than are read")
 			return
 		}
 		seen[file] = true
-		b, _ := l.s.Host.ReadFile(file)
-		l.rotation(string(b), include)
+		l.rotation(text, include)
 	}
 	read("/etc/logrotate.conf")
 	include("/etc/logrotate.d")

@@ -173,8 +173,12 @@ func (l *levers) jobs() {
 		for _, n := range l.namesIn(dir, maxJobs, "jobs") {
 			file := path.Join(dir, n)
 			st, err := l.s.Host.Lstat(file)
-			if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || st.Perm&0o100 == 0 {
+			if err != nil || !st.Mode.IsRegular() || st.Perm&0o100 == 0 {
 				continue // it is none that waits
+			}
+			if st.Size > maxScript {
+				l.out.partialIn("files", "%s is longer than the jobs that are read", file)
+				continue
 			}
 			b, err := l.s.Host.ReadFile(file)
 			if err != nil {

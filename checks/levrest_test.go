@@ -21,3 +21,21 @@ func TestLongSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestLongFilesThatRun: no file that says what is run is passed over without a word for its length.
+func TestLongFilesThatRun(t *testing.T) {
+	long := strings.Repeat("# nothing\n", maxScript/10+1)
+	for file, before := range map[string][]string{
+		"644 0:0 /etc/logrotate.d/x":               nil,
+		"700 0:0 /var/spool/cron/atjobs/a1":        nil,
+		"644 0:0 /etc/systemd/user/x.service":      nil,
+		"644 0:0 /srv/variables":                   {unitOf("EnvironmentFile=/srv/variables; ExecStart=/usr/bin/x")},
+		"644 0:0 /etc/supervisor/supervisord.conf": nil,
+	} {
+		_, name, _ := strings.Cut(file, "0:0 ")
+		out := collectPowers(t.Context(), powerHost(t, append(before, file+" = "+long)...), new(snapshot.Snapshot))
+		if !slices.ContainsFunc(out.reasons, func(r string) bool { return strings.Contains(r, name+" is longer") }) {
+			t.Errorf("%s: %v", name, out.reasons)
+		}
+	}
+}

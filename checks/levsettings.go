@@ -116,8 +116,12 @@ func (l *levers) userUnit(file string, users []user) (lines []unitLine, ok bool)
 			l.add(snapshot.LeverFile{Path: f, Kind: snapshot.LeverUnit, By: path.Base(file), UID: u.uid, Trigger: snapshot.TriggerLogin})
 		}
 		a, st, err := l.s.Host.Author(f)
-		if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || a.Others || a.UID != 0 && (len(users) != 1 || users[0].uid != a.UID) {
+		if err != nil || !st.Mode.IsRegular() || a.Others || a.UID != 0 && (len(users) != 1 || users[0].uid != a.UID) {
 			continue // whoever decides of it is listed
+		}
+		if st.Size > maxScript {
+			l.out.partialIn("files", "%s is longer than the settings that are read", f)
+			continue
 		}
 		b, err := l.s.Host.ReadFile(f)
 		if err != nil {

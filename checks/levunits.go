@@ -230,12 +230,11 @@ func (l *levers) environment(lines []unitLine, section string, lever snapshot.Le
 		}
 		for _, as.Path = range l.variableFiles(strings.TrimPrefix(name, "-"), as) {
 			l.add(as)
-			a, st, err := l.s.Host.Author(as.Path)
-			if err != nil || st.Size > maxScript || !a.Root() {
-				continue // whoever decides of it is listed
+			text, ok := l.rootText(as.Path)
+			if !ok {
+				continue
 			}
-			b, _ := l.s.Host.ReadFile(as.Path)
-			_, set := shellCommands(string(b), "", nil)
+			_, set := shellCommands(text, "", nil)
 			maps.Copy(vars, set)
 		}
 	}
