@@ -50,7 +50,7 @@ func (l *levers) supervised() {
 // includedBy adds the files that patterns name, from a directory, and the directories that they are in, and says which they are.
 func (l *levers) includedBy(dir, patterns string) (files []string) {
 	as := snapshot.LeverFile{Kind: snapshot.LeverSystem, By: "supervisord", Trigger: snapshot.TriggerRestart}
-	for _, p := range strings.Fields(strings.ReplaceAll(patterns, "%(here)s", dir)) {
+	for p := range strings.FieldsSeq(strings.ReplaceAll(patterns, "%(here)s", dir)) {
 		if p = below(dir, p); p == "" {
 			continue
 		}
