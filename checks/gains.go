@@ -168,12 +168,17 @@ func (l *levers) gain(p string, st host.Stat) (snapshot.GainProgram, bool) {
 	if st.Perm&0o2010 == 0o2010 {
 		g.SetGID = &st.GID
 	}
-	if caps, err := l.s.Host.FileCaps(p); err != nil {
+	caps, inherits, err := l.s.Host.FileCaps(p)
+	if err != nil {
 		l.out.partialIn("programs", "capabilities of %s: %v", p, err)
-	} else if caps != 0 {
+	}
+	if caps != 0 {
 		g.Caps = fmt.Sprintf("%016x", caps)
 	}
-	if g.SetUID == nil && g.SetGID == nil && g.Caps == "" || noSetUID(l.w.mounts, p) {
+	if inherits != 0 {
+		g.Inherits = fmt.Sprintf("%016x", inherits)
+	}
+	if g.SetUID == nil && g.SetGID == nil && g.Caps == "" && g.Inherits == "" || noSetUID(l.w.mounts, p) {
 		return g, false
 	}
 	return g, true

@@ -26,9 +26,22 @@ func (s *State) bind(bounding, inherited string) {
 	s.Lacks = allCaps &^ snapshot.Caps(bounding)
 }
 
-// looser says of another state that its bounding set has what that of this one lacks, or may have it.
+// gives are the capabilities that a program has by its file where a state starts it: those that the bounding set has, and those that are inherited.
+func gives(s *State, p *snapshot.GainProgram) uint64 {
+	return snapshot.Caps(p.Caps)&^s.Lacks | snapshot.Caps(p.Inherits)&s.Inherits
+}
+
+// edgeCaps are the capabilities that edges know.
+var edgeCaps = func() (mask uint64) {
+	for _, c := range capabilityEdges {
+		mask |= 1 << c.number
+	}
+	return mask
+}()
+
+// looser says of another state that its bounding set has what that of this one lacks, or may have it, or that it inherits more.
 func (s *State) looser(other *State) bool {
-	return s.Lacks&^other.Lacks != 0 || s.Unbound && !other.Unbound
+	return s.Lacks&^other.Lacks != 0 || other.Inherits&^s.Inherits != 0 || s.Unbound && !other.Unbound
 }
 
 // account is somebody who logs in as a uid, within the bounding set of process 1; of a host that does not run it is taken to be whole.

@@ -248,6 +248,42 @@ func TestBoundedCertificate(t *testing.T) {
 	}
 }
 
+// TestInheritedCapabilities: a program whose file takes capabilities that are inherited has those of who starts it, whatever the bounding set lacks.
+func TestInheritedCapabilities(t *testing.T) {
+	perl := snapshot.GainProgram{Path: "/usr/bin/perl", Inherits: "0000000000000080", Mode: 0o755}
+	for name, c := range map[string]struct {
+		inherits, lacks uint64
+		apart           bool
+		want            power.Verdict
+	}{
+		"nothing":            {0, 0, false, power.No},
+		"another":            {1 << 21, 0, false, power.No},
+		"what it takes":      {1 << 7, 0, false, power.Yes},
+		"what is lacked too": {1 << 7, everyCap, false, power.Yes},
+		"somebody else does": {0, 0, true, power.Unknown},
+	} {
+		s, st := bounded(c.lacks, perl)
+		st.Inherits = c.inherits
+		s.Processes.List = []snapshot.Process{{PID: 9, PPID: 1, UID: daemon, GID: daemon, Comm: "other", CapBnd: "000001ffffffffff", CapInh: "0000000800000000", NS: s.Processes.Init}}
+		if c.apart {
+			s.Processes.List[0].CapInh = "0000000000000080"
+		}
+		a := answer(t, s, st, power.Root)
+		if a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, texts(a.Path), a.Because)
+		}
+		if a.Verdict == power.No {
+			for i := range a.Closed {
+				a.Closed[i].Inherits = 1 << 7
+			}
+			a.Principal.State = a.Closed[0]
+			if power.Check(s, nil, &a) == nil {
+				t.Errorf("%s: the certificate is accepted of who inherits it", name)
+			}
+		}
+	}
+}
+
 // TestBoundsOfProcesses: a state has the bounding set that the kernel says; it is not known where that was not read, or something besides is inherited.
 func TestBoundsOfProcesses(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -272,7 +308,7 @@ func TestBoundsOfProcesses(t *testing.T) {
 		if i < 0 {
 			t.Fatalf("%s: no service among %v", name, list)
 		}
-		if st := list[i].State; st.Lacks != c.lacks || st.Unbound != c.unbound {
+		if st := list[i].State; st.Lacks != c.lacks || st.Unbound != c.unbound || st.Inherits != snapshot.Caps(c.inherited)&(1<<7) {
 			t.Errorf("%s: %+v", name, st)
 		}
 	}

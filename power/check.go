@@ -489,10 +489,10 @@ func (k *checker) programs(st *State) error {
 		if harmless(p.Path) && !k.loads(st, &p) || !runs(st, &p) || !k.gets(st, p.Path, false, true) || p.SetUID != nil && *p.SetUID == st.UID {
 			continue
 		}
-		if p.SetGID == nil && p.SetUID == nil && !st.Unbound && snapshot.Caps(p.Caps)&^st.Lacks == 0 {
+		if p.SetGID == nil && p.SetUID == nil && (!st.Unbound || p.Caps == "") && snapshot.Caps(p.Caps)&^st.Lacks == 0 && snapshot.Caps(p.Inherits)&st.Inherits == 0 {
 			continue
 		}
-		if p.SetGID != nil && p.SetUID == nil && p.Caps == "" {
+		if p.SetGID != nil && p.SetUID == nil && p.Caps == "" && snapshot.Caps(p.Inherits)&st.Inherits == 0 {
 			to := *st
 			to.Groups = append(slices.Clone(st.Groups), *p.SetGID)
 			if slices.Contains(st.Groups, *p.SetGID) || k.closed[to.key()] {

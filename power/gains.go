@@ -235,12 +235,12 @@ func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 		list = append(list, x)
 	}
 	for _, c := range capabilityEdges {
-		if snapshot.Caps(p.Caps)&(1<<c.number) == 0 {
+		if gives(s, p)&(1<<c.number) == 0 {
 			continue
 		}
 		to := *s
 		to.Caps |= 1 << c.number
-		if s.has(c.number) || s.Lacks&(1<<c.number) != 0 || !c.counts(g, &to) {
+		if s.has(c.number) || !c.counts(g, &to) {
 			continue
 		}
 		x := e

@@ -83,6 +83,8 @@ type State struct {
 	// Lacks are capabilities that its bounding set lacks: no program gives it those (capabilities(7)). Unbound says that this is not known.
 	Lacks   uint64 `json:"lacks,omitempty"`
 	Unbound bool   `json:"unbound,omitempty"`
+	// Inherits are capabilities that it hands to programs whose files say that they take them, outside of containers.
+	Inherits uint64 `json:"inherits,omitempty"`
 	// Place is what it sees of the host's files: all of them, those of a mount namespace of a host's process, or those of a container.
 	Place     Place  `json:"place"`
 	View      int    `json:"view,omitempty"` // of an own mount namespace: which view of the snapshot, counted from one

@@ -92,6 +92,9 @@ func stateIn(s *snapshot.Snapshot, container string, p *snapshot.Process) State 
 	st.HostNet = same(p.NS.Net, init.Net) && (p.NetOwner == 0 || p.NetOwner == p.NS.User)
 	if !st.OwnUser {
 		st.bind(p.CapBnd, p.CapInh)
+		if container == "" {
+			st.Inherits = snapshot.Caps(p.CapInh) & edgeCaps
+		}
 		st.Caps = snapshot.Caps(p.CapEff) | snapshot.Caps(p.CapPrm) | snapshot.Caps(p.CapAmb)
 		if !p.NoNewPrivs && (p.UID == 0 || container != "" && p.SetUID != "") {
 			st.Caps |= snapshot.Caps(p.CapBnd)

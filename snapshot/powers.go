@@ -145,6 +145,8 @@ type GainProgram struct {
 	SetGID *int   `json:"setgid,omitempty"`
 	// Caps is its permitted capabilities, as 16 hexadecimal digits (capabilities(7), file capabilities).
 	Caps string `json:"caps,omitempty"`
+	// Inherits is its inheritable capabilities: it has those of them that who starts it inherits.
+	Inherits string `json:"inherits,omitempty"`
 	// Mode, UID and GID say who can run it.
 	Mode uint32 `json:"mode"`
 	UID  int    `json:"uid"`
