@@ -432,7 +432,8 @@ func TestMasksOfIPSet(t *testing.T) {
 			ruleset.IPSet{Family: 2, Mask: netip.MustParseAddr("255.0.255.0"), Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.0.2.0/32")}}},
 		},
 		"none, with forceadd and counters": {
-			unix.AF_INET, netlink.Attribute{Type: createFlags, Data: []byte{0, 0, 0, 1<<5 | 1<<3}},
+			unix.AF_INET,
+			netlink.Attribute{Type: createFlags, Data: []byte{0, 0, 0, 1<<5 | 1<<3}},
 			[]byte{10, 0, 2, 0},
 			ruleset.IPSet{Family: 2, Evicts: true, Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.0.2.0/32")}}},
 		},
