@@ -6,7 +6,7 @@ DEADCODE    = golang.org/x/tools/cmd/deadcode@v0.52.0
 SARIFTOOL   = @microsoft/sarif-multitool@5.7.0
 MODELTOOLS  = ajv@8.20.0 ajv-formats@3.0.1 axe-core@4.14.1 mermaid@11.17.2 puppeteer-core@24.43.1
 # By count: with a time, the fuzzer can fail at its own deadline.
-FUZZTIME   ?= 10000x
+FUZZTIME   ?= 3000x
 
 export CGO_ENABLED = 0
 # Of packages that are compiled without their folder, another clone has what did not change from the cache.
