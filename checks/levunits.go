@@ -35,10 +35,25 @@ func (b *startedBy) trigger(unit string) snapshot.Trigger {
 	return snapshot.TriggerOperator
 }
 
+// bySystemd says whether systemd is the init: by its directory (sd_booted(3)), or by process 1 where /run is not seen, as below a root directory
+// that was given without what is mounted in it.
+func (l *levers) bySystemd(procs []*process) bool {
+	_, err := l.s.Host.Lstat("/run/systemd/system")
+	if err == nil {
+		return true
+	}
+	if !gone(err) {
+		l.out.partialIn("files", "whether systemd is the init: %v", err)
+	}
+	return slices.ContainsFunc(procs, func(p *process) bool {
+		return p.PID == 1 && (path.Base(p.Exe) == "systemd" || p.Exe == "" && p.Comm == "systemd")
+	})
+}
+
 // systemd adds the units of the system: their files, and what services run.
 func (l *levers) systemd(procs []*process) {
-	if _, err := l.s.Host.Lstat("/run/systemd/system"); err != nil {
-		return // another init
+	if !l.bySystemd(procs) {
+		return
 	}
 	names := map[string]bool{}
 	by := &startedBy{linked: map[string]bool{}, running: map[string]bool{}, listed: map[leverKey]bool{}}

@@ -363,3 +363,22 @@ func TestRulesOfPolkit(t *testing.T) {
 		t.Errorf("%v %s", err, d)
 	}
 }
+
+// TestInitWithoutRun looks at systems whose /run is not seen: whether systemd is the init is told by process 1.
+func TestInitWithoutRun(t *testing.T) {
+	s := newScan(host.At(t.TempDir()))
+	for name, c := range map[string]struct {
+		one  snapshot.Process
+		want bool
+	}{
+		"systemd":                          {snapshot.Process{PID: 1, Exe: "/usr/lib/systemd/systemd", Comm: "systemd"}, true},
+		"systemd, and who asks is no root": {snapshot.Process{PID: 1, Comm: "systemd"}, true},
+		"another":                          {snapshot.Process{PID: 1, Exe: "/sbin/openrc-init", Comm: "systemd"}, false},
+		"a manager of a user":              {snapshot.Process{PID: 900, Exe: "/usr/lib/systemd/systemd", Comm: "systemd"}, false},
+	} {
+		l := &levers{s: s, out: new(Outcome)}
+		if got := l.bySystemd([]*process{{Process: c.one}}); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
