@@ -54,7 +54,7 @@ func (s *Source) Files() (list []string) {
 type Input struct {
 	Stdin io.Reader
 	// See collects a snapshot of the live host.
-	See func(ctx context.Context, deadline time.Duration) (*snapshot.Snapshot, error)
+	See func(ctx context.Context, deadline time.Duration, only ...string) (*snapshot.Snapshot, error)
 }
 
 // Material is what a judgement needs. A snapshot from a file is kept as its bytes, and is parsed here only for a plan.

@@ -78,7 +78,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("a report and a snapshot: %v", err)
 	}
 	bad := file(t, "c.yaml", []byte("zones: {moon: {}}"))
-	see := func(context.Context, time.Duration) (*snapshot.Snapshot, error) {
+	see := func(context.Context, time.Duration, ...string) (*snapshot.Snapshot, error) {
 		t.Error("the host was looked at")
 		return nil, errors.New("no host")
 	}

@@ -30,9 +30,9 @@ type Sight struct {
 	Deadline time.Duration
 }
 
-// See collects a snapshot.
-func (s Sight) See(ctx context.Context) (*snapshot.Snapshot, error) {
-	return s.Input.See(ctx, s.Deadline)
+// See collects a snapshot, or with names only those parts of one.
+func (s Sight) See(ctx context.Context, only ...string) (*snapshot.Snapshot, error) {
+	return s.Input.See(ctx, s.Deadline, only...)
 }
 
 // Proven asks again what a fix was proven by.

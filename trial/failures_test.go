@@ -74,6 +74,23 @@ func TestSessionLost(t *testing.T) {
 	w.wantOut("the helper alone")
 }
 
+// TestConfirmationLooks: a ruleset and a network that are as they were audited need no more of the host to be seen.
+func TestConfirmationLooks(t *testing.T) {
+	for _, changed := range []bool{false, true} {
+		w := newFake(t)
+		w.dieWaiting()
+		if w.steps = nil; changed {
+			w.host.Network.Links = slices.Concat(w.host.Network.Links, []snapshot.Link{{Name: "veth9", Index: 99}})
+		}
+		if err := w.world().ConfirmNow(t.Context(), "", true, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if parts, whole := count(w.steps, "see network nftables"), count(w.steps, "see"); parts != 1 || whole > 0 != changed {
+			t.Errorf("changed %v: parts were seen %d times, the whole %d times", changed, parts, whole)
+		}
+	}
+}
+
 // TestEverythingKilled: no process of ours is left. The kernel stops the drops by itself, and the next run clears what is left.
 func TestEverythingKilled(t *testing.T) {
 	w := newFake(t)

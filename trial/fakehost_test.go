@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
@@ -19,8 +20,8 @@ import (
 
 // The host.
 
-func (w *fake) See(context.Context) (*snapshot.Snapshot, error) {
-	err := w.step("see")
+func (w *fake) See(_ context.Context, only ...string) (*snapshot.Snapshot, error) {
+	err := w.step(strings.Join(append([]string{"see"}, only...), " "))
 	return w.seen(), err
 }
 

@@ -337,10 +337,7 @@ func (x *Fix) load(ctx context.Context, st *State) error {
 
 // proveAgain shows of the host as it is now, on the model, what was proven: the proof stands on that from now on.
 func (x *Fix) proveAgain(ctx context.Context) error {
-	snap, err := x.Sight.See(ctx)
-	if err == nil && snap.NFTables.Ruleset == nil {
-		err = errors.New("the ruleset could not be read")
-	}
+	snap, err := x.seeRules(ctx)
 	if err != nil {
 		return err
 	}

@@ -109,12 +109,12 @@ var errNotAudited = errors.New("it was not audited: the program that loaded it e
 // can be gone, or not have seen yet what others loaded, and nobody waits for an interface that gets another name. An interface that is new is no
 // reason to open again what is closed to the others: open says what is so to it.
 func (w *World) provenStill(ctx context.Context, st *State) (open, err error) {
-	snap, err := w.Sight.See(ctx)
-	if err != nil {
+	snap, err := w.seeRules(ctx, "network", "nftables") // most of what there is to see has no part in this
+	if err != nil || remedy.NetworkDigest(snap) == st.Network && snap.NFTables.Ruleset.Generation == st.Generation {
 		return nil, err
 	}
-	if snap.NFTables.Ruleset == nil {
-		return nil, fmt.Errorf("the ruleset could not be read (%s)", strings.Join(snap.Section("nftables").Reasons, "; "))
+	if snap, err = w.seeRules(ctx); err != nil {
+		return nil, err
 	}
 	same := remedy.NetworkDigest(snap) == st.Network
 	if same && snap.NFTables.Ruleset.Generation == st.Generation {
@@ -124,6 +124,18 @@ func (w *World) provenStill(ctx context.Context, st *State) (open, err error) {
 		return nil, err
 	}
 	return w.Sight.StillCloses(ctx, st.Plan, snap), nil
+}
+
+// seeRules looks at the host, or at parts of it, and wants the ruleset to be read.
+func (w *World) seeRules(ctx context.Context, only ...string) (*snapshot.Snapshot, error) {
+	snap, err := w.Sight.See(ctx, only...)
+	if err != nil {
+		return nil, err
+	}
+	if snap.NFTables.Ruleset == nil {
+		return nil, fmt.Errorf("the ruleset could not be read (%s)", strings.Join(snap.Section("nftables").Reasons, "; "))
+	}
+	return snap, nil
 }
 
 // youngerLogin wants this process to belong to a login that began after the fix was loaded: an older one

@@ -263,8 +263,8 @@ func TestRulesThatGoWhileVerified(t *testing.T) {
 // flushed is the sight of a host whose rules went after they were read.
 type flushed struct{ Sight }
 
-func (f *flushed) See(ctx context.Context) (*snapshot.Snapshot, error) {
-	s, err := f.Sight.See(ctx)
+func (f *flushed) See(ctx context.Context, only ...string) (*snapshot.Snapshot, error) {
+	s, err := f.Sight.See(ctx, only...)
 	if err != nil {
 		return nil, err
 	}

@@ -171,7 +171,8 @@ type Alarm interface {
 
 // Sight is the host as it is seen.
 type Sight interface {
-	See(context.Context) (*snapshot.Snapshot, error)
+	// See looks at the host, or with names only at those parts of it.
+	See(ctx context.Context, only ...string) (*snapshot.Snapshot, error)
 	// Proven says why what was proven does not hold on the host as it is now, with the tables of others that are there.
 	Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapshot) error
 	// StillCloses says what a plan that is loaded closes no longer on the host as it is now.

@@ -32,8 +32,8 @@ type env struct {
 
 // input is where a command gets from what it judges.
 func (e *env) input(quiet bool) *audit.Input {
-	return &audit.Input{Stdin: e.stdin, See: func(ctx context.Context, deadline time.Duration) (*snapshot.Snapshot, error) {
-		return e.see(ctx, looked{deadline: deadline, quiet: quiet})
+	return &audit.Input{Stdin: e.stdin, See: func(ctx context.Context, deadline time.Duration, only ...string) (*snapshot.Snapshot, error) {
+		return e.see(ctx, looked{deadline: deadline, quiet: quiet}, only...)
 	}}
 }
 

@@ -24,8 +24,8 @@ func (e *env) watchHost() *cobra.Command {
 			"a full read, five seconds after the one before at the earliest, --interval at the latest. SIGINT and SIGTERM end it, with exit code 0.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			ear := watch.NewEar()
-			in := &audit.Input{See: func(ctx context.Context, deadline time.Duration) (*snapshot.Snapshot, error) {
-				return e.see(ctx, looked{deadline: deadline, quiet: true, note: ear.Note})
+			in := &audit.Input{See: func(ctx context.Context, deadline time.Duration, only ...string) (*snapshot.Snapshot, error) {
+				return e.see(ctx, looked{deadline: deadline, quiet: true, note: ear.Note}, only...)
 			}}
 			return in.Watch(c.Context(), &src.Source, ear, opt, func(lines []*watch.Line) error {
 				if format == "text" {
