@@ -15,7 +15,16 @@ import (
 type mosquittoListener struct {
 	port             int
 	anonymous, certs bool
+	cert, key, psk   bool // it has TLS, by a certificate with its key or by shared keys
 	told             bool // it says itself whether it takes who gives no name
+}
+
+// asks says of a listener that TLS keeps out who has no certificate or key of its own. Without TLS there is nobody to ask for one.
+func (l *mosquittoListener) asks() bool {
+	if l.cert && l.key {
+		return l.certs
+	}
+	return l.psk
 }
 
 // mosquittoConfig is what mosquitto.conf(5) says of who is let in.
@@ -51,12 +60,15 @@ func mosquittoAccess(d *dataFiles) access {
 		} else if c.per && l.port != c.all.port {
 			open = false
 		}
-		if open && !l.certs && l.port > 0 {
+		if open && !l.asks() && l.port > 0 {
 			a.login, a.ports = dataNone, append(a.ports, l.port)
 		}
 	}
 	return a
 }
+
+// mosquittoOn says of a setting whether it is on.
+func mosquittoOn(value string) bool { return value == "true" || value == "1" }
 
 const mosquittoGives = "reads and writes all messages"
 
@@ -85,7 +97,7 @@ func (c *mosquittoConfig) read(d *dataFiles, file string, depth int) error {
 				}
 			}
 		case "per_listener_settings":
-			c.per = l[1] == "true"
+			c.per = mosquittoOn(l[1])
 		case "listener":
 			port, _, _ := strings.Cut(l[1], " ")
 			n, err := strconv.Atoi(port)
@@ -101,9 +113,17 @@ func (c *mosquittoConfig) read(d *dataFiles, file string, depth int) error {
 			if !c.per {
 				at = &c.all
 			}
-			at.anonymous, at.told = l[1] == "true", true
+			at.anonymous, at.told = mosquittoOn(l[1]), true
 		case "require_certificate":
-			at.certs = l[1] == "true"
+			at.certs = mosquittoOn(l[1])
+		case "certfile":
+			at.cert = l[1] != ""
+		case "keyfile":
+			at.key = l[1] != ""
+		case "psk_hint":
+			at.psk = true
+		case "clientid_prefixes":
+			return errors.New("clientid_prefixes decides who is let in")
 		case "acl_file":
 			c.acl = true
 		case "plugin", "auth_plugin":
@@ -111,123 +131,6 @@ func (c *mosquittoConfig) read(d *dataFiles, file string, depth int) error {
 		}
 	}
 	return nil
-}
-
-// natsAccess reads the options of the server of NATS and its file: users, a token, keys, accounts or certificates that it asks for.
-func natsAccess(d *dataFiles) access {
-	for _, f := range []string{"user", "pass", "auth"} {
-		if anyArgument(d.argv, "-"+f, "--"+f) {
-			return access{login: dataAsks}
-		}
-	}
-	if hasFlag(d.argv, "--tlsverify") || hasFlag(d.argv, "-tlsverify") {
-		return access{login: dataAsks}
-	}
-	a := access{login: dataNone, gives: "reads and writes all messages", how: "it is told of no user and no token"}
-	port := cmp.Or(last(optionValues(d.argv, "-p", "--port", "-port")), "4222")
-	file := last(optionValues(d.argv, "-c", "--config", "-config"))
-	if file != "" {
-		text, err := d.text(file)
-		if err != nil {
-			return access{err: err}
-		}
-		keys := natsKeys(text)
-		for _, k := range keys {
-			if k[0] == "include" {
-				return access{err: errors.New(file + " includes other files, which are not read")}
-			}
-		}
-		for _, k := range keys {
-			switch k[0] {
-			case "no_auth_user":
-				return access{login: dataNone, gives: "reads and writes the messages that one of its users may", how: "no_auth_user"}
-			case "port", "listen":
-				if !anyArgument(d.argv, "-p", "--port", "-port") {
-					port = k[1][strings.LastIndex(k[1], ":")+1:]
-				}
-			case "authorization", "accounts", "operator", "operators", "tls":
-				a = natsBlock(k[0], k[1], a)
-			}
-		}
-	}
-	if n, err := strconv.Atoi(port); err == nil && n > 0 {
-		a.ports = []int{n}
-	}
-	return a
-}
-
-// natsBlock is what a setting of NATS makes of who is let in.
-func natsBlock(key, value string, a access) access {
-	words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\n:=,{}[]\"'", r) })
-	has := func(names ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(names, strings.ToLower(w)) })
-	}
-	switch {
-	case key == "authorization" && has("user", "username", "pass", "password", "token", "users", "nkey", "auth_callout"),
-		key == "accounts" && has("users"), strings.HasPrefix(key, "operator"), key == "tls" && has("verify", "verify_and_map") && !has("false", "no", "off"):
-		return access{login: dataAsks}
-	}
-	return a
-}
-
-// natsKeys are the settings at the top of a file of NATS, each with its text, in which comments begin with # and //.
-func natsKeys(text string) (list [][2]string) {
-	var clean strings.Builder
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, "//") {
-			continue
-		}
-		if before, _, cut := strings.Cut(line, " #"); cut {
-			line = before
-		}
-		clean.WriteString(line + "\n")
-	}
-	rest := clean.String()
-	for len(list) < maxServices {
-		rest = strings.TrimLeft(rest, " \t\n;,}]")
-		end := strings.IndexAny(rest, " \t\n:={[")
-		if end <= 0 {
-			return list
-		}
-		key := strings.ToLower(strings.Trim(rest[:end], `"'`))
-		rest = strings.TrimLeft(rest[end:], " \t:=")
-		if rest == "" {
-			return append(list, [2]string{key, ""})
-		}
-		end = blockEnd(rest)
-		list = append(list, [2]string{key, strings.Trim(rest[:end], " \t\n;\"'")})
-		rest = rest[end:]
-	}
-	return list
-}
-
-// blockEnd is where a value ends: at the end of its line, or of the block that begins it, which can stand on the next line.
-func blockEnd(text string) int {
-	start := len(text) - len(strings.TrimLeft(text, "\n"))
-	if start < len(text) && !strings.ContainsRune("{[", rune(text[start])) {
-		start = 0
-	}
-	depth, quote := 0, byte(0)
-	for i := start; i < len(text); i++ {
-		switch c := text[i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			if depth--; depth <= 0 {
-				return i + 1
-			}
-		case depth == 0 && (c == '\n' || c == ';'):
-			return i
-		}
-	}
-	return len(text)
 }
 
 // rabbitAccess reads rabbitmq.conf and the files beside it. The account guest, with a password that everybody knows, comes from loopback alone unless

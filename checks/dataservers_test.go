@@ -79,7 +79,11 @@ func TestServersOfDataAsk(t *testing.T) {
 		"mosquitto, the last counts":     {file("listener 1883\nallow_anonymous true\nallow_anonymous false\n"), "mosquitto -c /c", dataAsks, ""},
 		"mosquitto, not of the listener": {file("per_listener_settings true\nallow_anonymous true\nlistener 1883\n"), "mosquitto -c /c", dataAsks, ""},
 		"mosquitto, of the listener":     {file("per_listener_settings true\nlistener 1884\nlistener 1883\nallow_anonymous true\n"), "mosquitto -c /c", dataNone, ""},
-		"mosquitto, certificates":        {file("listener 1883\nallow_anonymous true\nrequire_certificate true\n"), "mosquitto -c /c", dataAsks, ""},
+		"mosquitto, certificates":        {file("listener 1883\nallow_anonymous true\nrequire_certificate true\ncertfile /s\nkeyfile /k\n"), "mosquitto -c /c", dataAsks, ""},
+		"mosquitto, no TLS for them":     {file("listener 1883\nallow_anonymous true\nrequire_certificate true\n"), "mosquitto -c /c", dataNone, ""},
+		"mosquitto, on by a number":      {file("listener 1883\nallow_anonymous 1\n"), "mosquitto -c /c", dataNone, ""},
+		"mosquitto, shared keys":         {file("psk_file /p\nlistener 1883\nallow_anonymous true\npsk_hint x\n"), "mosquitto -c /c", dataAsks, ""},
+		"mosquitto, names of clients":    {file("listener 1883\nallow_anonymous true\nclientid_prefixes a-\n"), "mosquitto -c /c", "", ""},
 		"mosquitto, included":            {map[string]string{"c": "include_dir /d\n", "d/a.conf": "listener 1883\nallow_anonymous true\n"}, "mosquitto -c /c", dataNone, ""},
 		"mosquitto, a plugin":            {file("listener 1883\nplugin /x.so\n"), "mosquitto -c /c", "", ""},
 		"nats":                           {nil, "nats-server -a 0.0.0.0 -m 8222", dataNone, ""},
@@ -91,6 +95,19 @@ func TestServersOfDataAsk(t *testing.T) {
 		"nats, a block on the next line": {file("authorization:\n{\n users: [{user: a}]\n}\n"), "nats-server -c /c", dataAsks, ""},
 		"nats, certificates":             {file("tls {\n cert_file: \"c\"\n verify: true\n}\n"), "nats-server -c /c", dataAsks, ""},
 		"nats, a comment":                {file("# authorization { token: a }\n"), "nats-server -c /c", dataNone, ""},
+		"nats, a comment in a line":      {file("authorization { // user: a, password: b\n timeout: 2\n}\n"), "nats-server -c /c", dataNone, ""},
+		"nats, a comment of an account":  {file("accounts { A { } // users = []\n}\n"), "nats-server -c /c", dataNone, ""},
+		"nats, of the system alone":      {file("accounts { $SYS { users = [ { user: \"admin\", pass: \"x\" } ] } }\n"), "nats-server -c /c", dataNone, ""},
+		"nats, of the one it names":      {file("system_account: S\naccounts: {\n S: { users: [ {user: a, password: x} ] }\n}\n"), "nats-server -c /c", dataNone, ""},
+		"nats, of the system and others": {file("accounts: { $SYS: { users: [ {user: a, password: x} ] }, A: { users: [ {user: b, password: c} ] } }\n"), "nats-server -c /c", dataAsks, ""},
+		"nats, no users":                 {file("authorization { users = [] }\n"), "nats-server -c /c", dataNone, ""},
+		"nats, names in quotes":          {file("\"authorization\" { \"user\": a, \"password\": b }\n"), "nats-server -c /c", dataAsks, ""},
+		"nats, no blanks":                {file("authorization={user=a,password=b}\n"), "nats-server -c /c", dataAsks, ""},
+		"nats, large letters":            {file("Authorization { User: a, Password: b }\n"), "nats-server -c /c", dataAsks, ""},
+		"nats, a variable":               {file("U = { user: a, password: b }\nauthorization $U\n"), "nats-server -c /c", "", ""},
+		"nats, a variable of a token":    {file("T = \"zzz\"\nauthorization { token: $T }\n"), "nats-server -c /c", dataAsks, ""},
+		"nats, accounts without users":   {file("accounts { A { jetstream: enabled } }\n"), "nats-server -c /c", dataNone, ""},
+		"nats, nobody by WebSocket":      {file("accounts { A { users = [ {user: a, password: b} ] } }\nwebsocket { port: 8443, no_tls: true, no_auth_user: a }\n"), "nats-server -c /c", dataNone, "one of its users"},
 		"nats, included":                 {file("include ./auth.conf\n"), "nats-server -c /c", "", ""},
 		"postgres, trust":                {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": "host all all all trust\n"}, "postgres -D /d", dataNone, "commands"},
 		"postgres, the host":             {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": unix + "host all all 127.0.0.1/32 trust\nhost all all 0.0.0.0/0 scram-sha-256\n"}, "postgres -D /d", dataLocal, ""},
@@ -205,11 +222,12 @@ func TestServersOfDataAsk(t *testing.T) {
 // TestPortsOfServersOfData: what is told of a listener is not told of the others of the same process.
 func TestPortsOfServersOfData(t *testing.T) {
 	for argv, want := range map[string][]int{
-		"mosquitto -c /m": {1883}, "nats-server -m 8222": {4222}, "nats-server -c /n": {4333}, "memcached": nil,
+		"mosquitto -c /m": {1883}, "nats-server -m 8222": {4222}, "nats-server -c /n": {4333}, "nats-server -c /w": {8443}, "memcached": nil,
 		"memcached -Z -o ssl_verify_mode=2 -p 7002 -U 7003 -l 0.0.0.0,notls:127.0.0.1:7001": {7003, 7001}, "memcached -Z -o ssl_verify_mode=2 -p 7002 -l notls:::1": {7002},
 	} {
 		s := scanWithProcess(t, map[string]string{
 			"m": "per_listener_settings true\nlistener 1884\nlistener 1883\nallow_anonymous true\n", "n": "listen: \"0.0.0.0:4333\"\nhttp: 8222\n",
+			"w": "authorization { user: a, password: b }\nwebsocket { listen: \"0.0.0.0:8443\", no_auth_user: a }\n",
 		})
 		p := &process{argv: strings.Fields(argv)}
 		p.PID, p.Exe = 77, "/usr/sbin/"+p.argv[0]

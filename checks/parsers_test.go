@@ -336,7 +336,7 @@ func FuzzParsers(f *testing.F) {
 		parseIGMP(string(b))
 		parseIGMP6(string(b))
 		parseFilters(string(b))
-		natsKeys(string(b))
+		(&natsReader{text: string(b)}).block(0)
 		_ = readHCL(string(b), map[string][]string{})
 		c := cups{locations: map[string]*cupsBlock{}, limits: map[string]*cupsBlock{}}
 		c.read(string(b))
