@@ -117,8 +117,40 @@ func TestServersOfDataAsk(t *testing.T) {
 		"postgres, a mask":               {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": "host all all 192.0.2.0 255.255.255.0 trust\n"}, "postgres -D /d", dataSome, ""},
 		"postgres, one account before":   {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": "host all bob 0.0.0.0/0 reject\nhost all all 0.0.0.0/0 trust\n"}, "postgres -D /d", dataNone, ""},
 		"postgres of Debian":             {map[string]string{"e/c": "hba_file = '/e/h' # x\ninclude_dir = 'conf.d'\n", "e/h": unix + "host all all 0.0.0.0/0 md5\n"}, "postgres -D /d -c config_file=/e/c", dataAsks, ""},
-		"postgres, another file":         {map[string]string{"h": "host all all ::/0 trust\n"}, "postgres -D /d -c hba_file=/h", dataNone, ""},
-		"postgres, too many lines":       {map[string]string{"h": strings.Repeat("host a a ::/0 trust\n", maxServices+1)}, "postgres -D /d -c hba_file=/h", "", ""},
+		"postgres, another file":         {map[string]string{"d/postgresql.conf": "", "h": "host all all ::/0 trust\n"}, "postgres -D /d -c hba_file=/h", dataNone, ""},
+		"postgres, too many lines":       {map[string]string{"d/postgresql.conf": "", "h": strings.Repeat("host a a ::/0 trust\n", maxServices+1)}, "postgres -D /d -c hba_file=/h", "", ""},
+		"postgres, a line goes on": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host all all \
+ 0.0.0.0/0 trust
+`}, "postgres -D /d", dataNone, "commands"},
+		"postgres, a comment goes on": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host all all 0.0.0.0/0 reject # x \
+host all all 0.0.0.0/0 trust
+`}, "postgres -D /d", dataAsks, ""},
+		"postgres, a list with blanks": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host postgres, foo all 0.0.0.0/0 trust
+`}, "postgres -D /d", dataNone, ""},
+		"postgres, a name with a blank": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host "my db",postgres all 0.0.0.0/0 trust
+`}, "postgres -D /d", dataNone, ""},
+		"postgres, all as a name": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host "all" all 0.0.0.0/0 reject
+host all all 0.0.0.0/0 trust
+`}, "postgres -D /d", dataNone, ""},
+		"postgres, asked before": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host all bob 0.0.0.0/0 scram-sha-256
+host all bob 0.0.0.0/0 trust
+`}, "postgres -D /d", dataAsks, ""},
+		"postgres, tickets": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `hostgssenc all all 0.0.0.0/0 trust
+`}, "postgres -D /d", dataAsks, ""},
+		"postgres, no TLS for it": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `hostssl all all 0.0.0.0/0 trust
+`}, "postgres -D /d", dataAsks, ""},
+		"postgres, TLS": {map[string]string{"d/postgresql.conf": "ssl = on\n", "d/pg_hba.conf": `hostssl all all 0.0.0.0/0 trust
+`}, "postgres -D /d", dataNone, ""},
+		"postgres, certificates": {map[string]string{"d/postgresql.conf": "ssl = on\n", "d/pg_hba.conf": `hostssl all all 0.0.0.0/0 trust clientcert=verify-ca
+`}, "postgres -D /d", dataAsks, ""},
+		"postgres, who they say they are": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host all all 0.0.0.0/0 ident
+`}, "postgres -D /d", dataNone, ""},
+		"postgres, replication": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host replication all 0.0.0.0/0 trust
+`}, "postgres -D /d", dataNone, "copies"},
+		"postgres, not of replication": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host all all 0.0.0.0/0 reject
+host replication all 0.0.0.0/0 trust
+`}, "postgres -D /d", dataNone, "copies"},
+		"postgres, large letters":        {map[string]string{"d/postgresql.conf": "HBA_FILE='/h'\n", "d/pg_hba.conf": "", "h": "host all all 0.0.0.0/0 trust\n"}, "postgres -D /d", dataNone, ""},
 		"postgres, no file":              {nil, "postgres -D /d", "", ""},
 		"mariadb":                        {nil, "mariadbd", "", ""},
 		"mariadb without grants":         {nil, "mariadbd --skip-grant-tables", dataNone, ""},
