@@ -14,7 +14,8 @@ import (
 
 // add adds what a finding asks for: the rules that close it, or the work that is left to people.
 func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) {
-	done, except := false, slices.Clone(keep)
+	done := false
+	var except []netip.Prefix
 	var denies, rest []finding.Deny
 	for _, rem := range f.Remediation {
 		if rem.Kind != "nft" || rem.Deny == nil {
@@ -29,7 +30,11 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 			done, denies = true, append(denies, *rem.Deny)
 		}
 		asked, _ := p.kept(s, m, rem.Deny.Zone, rem.Deny.Proto, rem.Deny.Port)
-		except = append(except, asked...)
+		for _, x := range slices.Concat(p.byAny(keep, s, m, rem.Deny.Zone), asked) {
+			if !slices.Contains(except, x) {
+				except = append(except, x)
+			}
+		}
 	}
 	if done {
 		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: except, Denies: denies, Rest: rest, Local: locals(m, f)})
@@ -161,7 +166,7 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 			continue
 		}
 		about = true
-		kept := slices.Concat(keep, some, shared(sharing(m, o), o))
+		kept := slices.Concat(p.by(keep, s, o.Interface), some, shared(sharing(m, o), o))
 		drop := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
 		if at.IsValid() && !wide {
 			drop.To = []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}

@@ -239,7 +239,7 @@ func (p *Plan) passed(iif string) []*Rule {
 // keepThrough adds before a drop of what goes through the host what --keep asks for of it: from a source to a port, wherever that is behind the host.
 func (p *Plan) keepThrough(s *snapshot.Snapshot, drop Rule) {
 	for _, f := range p.Keeps {
-		if f.Why == keptAsked && f.Source.IsValid() && f.Port != 0 && comesBy(s, f.Source, drop.Iif) {
+		if f.Why == keptAsked && f.Source.IsValid() && !f.Source.Addr().IsLinkLocalUnicast() && f.Port != 0 && comesBy(s, f.Source, drop.Iif) {
 			allow := drop
 			allow.Accept, allow.Proto, allow.Port = true, f.Proto, f.Port
 			p.perFamily(allow, []netip.Prefix{f.Source})
@@ -253,8 +253,11 @@ func (r *Rule) opens(drop *Rule, proto string) bool {
 		r.Proto == proto && r.Port != 0 && drop.Proto == "" && len(r.Sources) > 0
 }
 
-// comesBy says whether a source can come in by an interface: it lies behind it, or a part of it does.
+// comesBy says whether a source can come in by an interface: it lies behind it, or a part of it does. Each link has all addresses of links.
 func comesBy(s *snapshot.Snapshot, source netip.Prefix, iface string) bool {
+	if source.Addr().IsLinkLocalUnicast() && source.Addr().Is6() {
+		return true
+	}
 	if by := arrives(s, source.Addr()); by == "" || by == iface {
 		return true
 	}
@@ -271,7 +274,7 @@ func comesBy(s *snapshot.Snapshot, source netip.Prefix, iface string) bool {
 // the port. All says that everybody there does.
 func (p *Plan) keepers(s *snapshot.Snapshot, proto string, port int, o *zones.Origin) (list []netip.Prefix, all bool) {
 	for _, f := range slices.Concat(p.Keeps, p.allows) {
-		if f.Why != keptAsked || f.Proto != proto || f.Port != port || f.Iif != "" && f.Iif != o.Interface {
+		if f.Why != keptAsked || f.Proto != proto || f.Port != port || f.Iif != "" && f.Iif != o.Interface && !portOf(s, o.Interface, f.Iif) {
 			continue
 		}
 		switch {

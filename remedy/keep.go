@@ -56,7 +56,7 @@ func (f Flow) what() string {
 }
 
 // ParseFlow reads PROTO/PORT or PROTO/PORT@SOURCE, the source an address or a prefix, and of a protocol without ports
-// PROTO or PROTO@SOURCE. The source can be the name of a zone.
+// PROTO or PROTO@SOURCE. An address of a link can name its interface (fe80::9%eth0). The source can be the name of a zone.
 func ParseFlow(text string) (Flow, error) {
 	bad := func() (Flow, error) {
 		return Flow{}, fmt.Errorf("flow %q: want PROTO/PORT or PROTO/PORT@SOURCE, such as tcp/8443@192.0.2.0/24, or without a port one of %s",
@@ -75,8 +75,9 @@ func ParseFlow(text string) (Flow, error) {
 	if !hasSource {
 		return f, nil
 	}
-	if a, err := netip.ParseAddr(source); err == nil && a.Zone() == "" {
-		f.Source = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+	if a, err := netip.ParseAddr(source); err == nil && (a.Zone() == "" || a.IsLinkLocalUnicast()) {
+		f.Iif, a = a.Zone(), a.WithZone("").Unmap()
+		f.Source = netip.PrefixFrom(a, a.BitLen())
 		return f, nil
 	}
 	if slices.Contains([]string{zones.Management, zones.Workload, zones.External, zones.Runtime}, source) {
@@ -168,15 +169,20 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 			Source: netip.PrefixFrom(addr, addr.BitLen()), Addr: local.Addr().Unmap().WithZone(""), Proto: "tcp", Port: int(local.Port()),
 			Iif: arrives(s, addr), Why: keptSession,
 		}
-		if by := entries(s, addr, f.Addr, true); len(by) > 0 && (f.Iif == "" || addr.IsLinkLocalUnicast()) {
-			f.Iif = by[0]
-		}
 		if ses.LoggedIn != snapshot.Yes { // to connect is open to everybody; of whom nothing is known keeps nothing, and justifies nothing
 			continue
 		}
-		for _, f := range comesAgain(s, f) {
-			if !slices.Contains(list, f) {
-				list = append(list, f)
+		by := []string{f.Iif}
+		if found := entries(s, addr, f.Addr, true); len(found) > 0 && addr.IsLinkLocalUnicast() {
+			by = found // interfaces can have the same address of the link: it is one of them
+		} else if len(found) > 0 && f.Iif == "" {
+			by = found[:1]
+		}
+		for _, f.Iif = range by {
+			for _, f := range comesAgain(s, f) {
+				if !slices.Contains(list, f) {
+					list = append(list, f)
+				}
 			}
 		}
 	}
@@ -334,9 +340,63 @@ func (f Flow) ofWorkload(m *zones.Map) bool {
 	return from(zones.Workload) && !from(zones.Management)
 }
 
+// onLink says of a flow that its source is an address of one link: on each other link somebody else can have it.
+func (f Flow) onLink() bool {
+	return f.Why != keptManaging && f.Source.IsValid() && f.Source.Addr().IsLinkLocalUnicast() && f.Iif != ""
+}
+
+// by are those who keep access that can be who is meant behind an interface: of logins by an address of a link, those by this one.
+func (p *Plan) by(keep []netip.Prefix, s *snapshot.Snapshot, iface string) (list []netip.Prefix) {
+	for _, source := range keep {
+		elsewhere := false
+		for i := range p.Keeps {
+			f := &p.Keeps[i]
+			if f.Source != source || f.Why != keptSession || !f.onLink() {
+				continue
+			}
+			if elsewhere = f.Iif != iface && !portOf(s, iface, f.Iif); !elsewhere {
+				break
+			}
+		}
+		if !elsewhere && !slices.Contains(list, source) {
+			list = append(list, source)
+		}
+	}
+	return list
+}
+
+// byAny are those of them who are behind any interface of a zone.
+func (p *Plan) byAny(keep []netip.Prefix, s *snapshot.Snapshot, m *zones.Map, zone string) (list []netip.Prefix) {
+	for _, source := range keep {
+		if !slices.Contains(list, source) && slices.ContainsFunc(m.Origins, func(o zones.Origin) bool {
+			return !o.Local && o.Zone == zone && len(p.by([]netip.Prefix{source}, s, o.Interface)) > 0
+		}) {
+			list = append(list, source)
+		}
+	}
+	return list
+}
+
+// nowhere says of a flow that it comes by an interface that the host does not have.
+func (f Flow) nowhere(s *snapshot.Snapshot) bool {
+	return f.Iif != "" && s.Network.LinkNamed(f.Iif) == nil
+}
+
+// amiss says what is wrong with the interfaces of what was asked for, "" where nothing is.
+func (f Flow) amiss(s *snapshot.Snapshot) string {
+	switch {
+	case f.Why != keptAsked:
+	case f.nowhere(s):
+		return fmt.Sprintf("%s is kept nowhere: the host has no interface %s", f.what(), escape.Line(f.Iif))
+	case f.Iif == "" && f.Source.IsSingleIP() && f.Source.Addr().Is6() && f.Source.Addr().IsLinkLocalUnicast():
+		return fmt.Sprintf("%s is kept on every link, where others can take that address: name the interface, such as %s@%s%%eth0", f.what(), f.what(), f.Source.Addr())
+	}
+	return ""
+}
+
 // asksLogin says of a flow that --keep asks for logins with it.
 func (f Flow) asksLogin(s *snapshot.Snapshot) bool {
-	return f.Why == keptAsked && f.Proto == "tcp" && slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
+	return f.Why == keptAsked && f.Proto == "tcp" && !f.nowhere(s) && slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
 		return servesSSH(s, &k) && f.Port == k.Port
 	})
 }
@@ -383,13 +443,14 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		r := Rule{Chain: chainInput, Proto: f.Proto, Port: f.Port, Accept: true}
 		if f.Source.IsValid() {
 			r.Sources = []netip.Prefix{f.Source}
-		} else {
+		}
+		if !f.Source.IsValid() || f.onLink() {
 			r.Iif = f.Iif
 		}
 		p.rule(r)
 	}
 	for _, f := range p.Keeps { // also of somebody behind the host
-		if f.Why == keptAsked && f.Source.IsValid() && f.Port != 0 {
+		if f.Why == keptAsked && f.Source.IsValid() && !f.Source.Addr().IsLinkLocalUnicast() && f.Port != 0 {
 			p.perFamily(Rule{Chain: chainForward, Proto: f.Proto, Port: f.Port, Accept: true}, []netip.Prefix{f.Source})
 		}
 	}

@@ -25,7 +25,10 @@ func ParseOptions(allowFrom, keep []string) (Options, error) {
 			if aerr != nil {
 				return o, fmt.Errorf("allow-from %q: want an address or a prefix", a)
 			}
-			p = netip.PrefixFrom(addr, addr.BitLen())
+			if addr.Zone() != "" { // a prefix has none: it would be open on every link
+				return o, fmt.Errorf("allow-from %q: of an address of one link a port is opened, such as tcp/22@%s", a, a)
+			}
+			p = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
 		}
 		o.AllowFrom = append(o.AllowFrom, p)
 	}

@@ -260,7 +260,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	}
 	admins := slices.Clone(opt.AllowFrom)
 	for _, f := range p.Keeps {
-		if f.Source.IsValid() && f.Why == keptSession {
+		if f.Source.IsValid() && f.Why == keptSession && !slices.Contains(admins, f.Source) {
 			admins = append(admins, f.Source)
 		}
 	}
@@ -366,6 +366,11 @@ func (p *Plan) defaults(r *finding.Report) {
 
 // warn says that only who is logged in over SSH keeps access, by the address of this moment.
 func (p *Plan) warn(s *snapshot.Snapshot, m *zones.Map, opt Options) {
+	for _, f := range slices.Concat(p.Keeps, p.allows) {
+		if why := f.amiss(s); why != "" {
+			p.Warnings = append(p.Warnings, why)
+		}
+	}
 	if p.Mode != DefaultDeny && !p.cutsLogins || m.Entered() || len(opt.AllowFrom) > 0 {
 		return
 	}

@@ -23,7 +23,7 @@ func TestParseFlow(t *testing.T) {
 			t.Errorf("%s: %v %v", text, f, err)
 		}
 	}
-	for _, bad := range []string{"", "tcp", "tcp/", "tcp/0", "tcp/70000", "icmp/1", "vrrp/1", "112", "udp@10.0.0.1", "tcp/22@", "tcp/22@x", "tcp/22@10.0.0.0/40", "tcp/22@fe80::1%eth0"} {
+	for _, bad := range []string{"", "tcp", "tcp/", "tcp/0", "tcp/70000", "icmp/1", "vrrp/1", "112", "udp@10.0.0.1", "tcp/22@", "tcp/22@x", "tcp/22@10.0.0.0/40", "tcp/22@2001:db8::1%eth0"} {
 		if f, err := ParseFlow(bad); err == nil {
 			t.Errorf("%q is read as %v", bad, f)
 		}
