@@ -37,8 +37,10 @@ func (r *Ruleset) Untracks(v4 bool) bool {
 	})
 }
 
-// anyExpr says whether one expression of the tables that see packets of a family, and of those of bridges, is as asked.
+// anyExpr says whether one expression of the tables that see packets of a family, and of those of bridges, is as asked. A translation
+// that names a family is of that alone, also in a table of both (nft_nat_init, nft_tproxy_init).
 func (r *Ruleset) anyExpr(v4 bool, is func(Expr) bool) bool {
+	asked := func(e Expr) bool { return !e.NAT.ofOther(v4) && is(e) }
 	for i := range r.Tables {
 		t := &r.Tables[i]
 		if !t.sees(v4) {
@@ -46,13 +48,18 @@ func (r *Ruleset) anyExpr(v4 bool, is func(Expr) bool) bool {
 		}
 		for j := range t.Chains {
 			for k := range t.Chains[j].Rules {
-				if slices.ContainsFunc(t.Chains[j].Rules[k].Exprs, is) {
+				if slices.ContainsFunc(t.Chains[j].Rules[k].Exprs, asked) {
 					return true
 				}
 			}
 		}
 	}
 	return false
+}
+
+// ofOther says whether a translation is of the other family than IPv4 or IPv6.
+func (n *NAT) ofOther(v4 bool) bool {
+	return n != nil && n.Family == map[bool]uint32{true: 10, false: 2}[v4] // NFPROTO_*
 }
 
 func tracks(e Expr) bool {

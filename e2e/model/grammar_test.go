@@ -30,6 +30,10 @@ var traps = []trap{
 	} chain i { type filter hook input priority 0; policy accept; meta l4proto udp udp sport != 443 drop
 	tcp dport != { 22, 80 } drop
 	} }`},
+	{"a translation of IPv4 tracks no IPv6", `table inet f { chain p { type nat hook prerouting priority -100; udp dport 8000 dnat ip to 10.10.0.9
+	} chain f { type filter hook forward priority 0; policy accept; udp dport 53 drop; tcp dport { 443, 8443 } drop
+	} chain i { type filter hook input priority 0; policy accept; udp dport 53 drop; tcp dport 22 drop; exthdr frag exists drop
+	} }`},
 	{"fragments with conntrack of another table", `table inet f { chain f { type filter hook forward priority 0; policy accept; udp dport 53 drop
 	exthdr frag exists drop
 	} chain i { type filter hook input priority 0; policy accept; udp dport 53 drop; tcp dport 22 drop
