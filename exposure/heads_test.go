@@ -23,6 +23,7 @@ func TestHeadersThatSendersAdd(t *testing.T) {
 		return join([]ruleset.Expr{{Name: "exthdr", Extra: &ruleset.Extra{Exthdr: &x}}}, cmp("==", 1))
 	}
 	low := []ruleset.Expr{{Name: "bitwise", Bitwise: &ruleset.Bitwise{Sreg: 1, Dreg: 1, Len: 1, Op: "mask", Mask: ruleset.Hex{0x0f}, Xor: ruleset.Hex{0}}}}
+	low4 := []ruleset.Expr{{Name: "bitwise", Bitwise: &ruleset.Bitwise{Sreg: 1, Dreg: 1, Len: 4, Op: "mask", Mask: ruleset.Hex{0, 0, 0xff, 0}, Xor: ruleset.Hex{0, 0, 0, 0}}}}
 	tcp, port := meta(ruleset.MetaL4proto, packet.TCP), join(load(ruleset.BaseTransport, 2, 2), cmp("==", 0, 22))
 	next := join(load(ruleset.BaseNetwork, 6, 1), cmp("==", packet.TCP))
 	for name, c := range map[string]struct {
@@ -30,11 +31,17 @@ func TestHeadersThatSendersAdd(t *testing.T) {
 		rules  [][]ruleset.Expr
 		want   packet.Verdict
 	}{
-		"the protocol is let through":         {6, [][]ruleset.Expr{join(tcp, port, accepted)}, packet.Reachable},
-		"the first header is let through":     {6, [][]ruleset.Expr{join(next, port, accepted)}, packet.Reachable},
-		"the first header of another port":    {6, [][]ruleset.Expr{join(next, load(ruleset.BaseTransport, 2, 2), cmp("==", 0, 23), accepted)}, packet.Unreachable},
-		"the protocol is stopped":             {6, [][]ruleset.Expr{join(tcp, port, dropped), accepted}, packet.Unreachable},
-		"the first header is stopped":         {6, [][]ruleset.Expr{join(next, port, dropped), accepted}, packet.Unknown},
+		"the protocol is let through":        {6, [][]ruleset.Expr{join(tcp, port, accepted)}, packet.Reachable},
+		"the first header is let through":    {6, [][]ruleset.Expr{join(next, port, accepted)}, packet.Reachable},
+		"the first header of another port":   {6, [][]ruleset.Expr{join(next, load(ruleset.BaseTransport, 2, 2), cmp("==", 0, 23), accepted)}, packet.Unreachable},
+		"the protocol is stopped":            {6, [][]ruleset.Expr{join(tcp, port, dropped), accepted}, packet.Unreachable},
+		"the first header is stopped":        {6, [][]ruleset.Expr{join(next, port, dropped), accepted}, packet.Unknown},
+		"another protocol's first header is": {6, [][]ruleset.Expr{join(load(ruleset.BaseNetwork, 6, 1), cmp("==", packet.ICMPv6), accepted)}, packet.Unreachable},
+		"all but another protocol's is stopped": {6, [][]ruleset.Expr{
+			join(load(ruleset.BaseNetwork, 6, 1), cmp("!=", packet.ICMPv6), dropped), accepted,
+		}, packet.Unreachable},
+		"what can come first is let through":  {6, [][]ruleset.Expr{join(load(ruleset.BaseNetwork, 6, 1), cmp("==", 60), accepted)}, packet.Unknown},
+		"two of the words before the sender":  {6, [][]ruleset.Expr{join(load(ruleset.BaseNetwork, 4, 4), low4, cmp("==", 0, 0, packet.ICMPv6, 0), accepted)}, packet.Unknown},
 		"an extension header is let through":  {6, [][]ruleset.Expr{join(exthdr(ruleset.ExthdrIPv6, 60), accepted)}, packet.Unknown},
 		"one is stopped, and all others":      {6, [][]ruleset.Expr{join(exthdr(ruleset.ExthdrIPv6, 60), dropped)}, packet.Unreachable},
 		"one is stopped, and nothing else":    {6, [][]ruleset.Expr{join(exthdr(ruleset.ExthdrIPv6, 60), dropped), accepted}, packet.Reachable},

@@ -167,6 +167,7 @@ type seg struct {
 	xor    []byte
 	why    string // set: the value is not known, and why
 	known  []byte // constant, but only these bits of it: ct status, the fragment field
+	among  []byte // one byte that is not known, but for being one of these
 }
 
 func (s *seg) len() int {
@@ -360,7 +361,7 @@ func (v value) bitwise(mask, xor []byte) value {
 		case s.known != nil:
 			s = s.maskKnown(m, x)
 		case s.why != "":
-			if allZero(m) {
+			if s.among = nil; allZero(m) {
 				s = seg{data: slices.Clone(x)}
 			}
 		case s.data != nil:

@@ -17,6 +17,49 @@ const (
 	headOffset = 6 // of the number of the first header in one of IPv6
 )
 
+// extensionHeaders are the numbers of the headers that the stack looks behind for the transport (ipv6_ext_hdr): no other one comes first but that of the
+// transport itself.
+var extensionHeaders = []byte{0, 43, 44, 51, 60}
+
+// byList compares a byte that is one of a few; sure is false where some of them are in between and others are not.
+func (s *seg) byList(lo, hi []byte) (in, sure bool) {
+	if len(lo) != 1 || len(hi) != 1 {
+		return false, false
+	}
+	inside := 0
+	for _, b := range s.among {
+		if lo[0] <= b && b <= hi[0] {
+			inside++
+		}
+	}
+	return inside > 0, inside == 0 || inside == len(s.among)
+}
+
+// listed searches a set for a byte that is one of a few. It reports false where they are of different elements, or some are of none.
+func (c *compiled) listed(s *seg, cb cube) (hits []hit, rest []cube, ok bool) {
+	found := map[*ruleset.Element]bool{}
+	for _, b := range s.among {
+		el := c.catchAll
+		for i := range c.ranges {
+			if kr := &c.ranges[i]; len(kr.lo) == 1 && kr.lo[0] <= b && len(kr.hi) == 1 && b <= kr.hi[0] {
+				el = kr.el
+				break
+			}
+		}
+		found[el] = true
+	}
+	if len(found) != 1 {
+		return nil, nil, false
+	}
+	for el := range found {
+		if el == nil {
+			return nil, []cube{cb}, true
+		}
+		hits = []hit{{cb, el}}
+	}
+	return hits, nil, true
+}
+
 // asksForHead says whether a load takes what tells a plain header from another.
 func asksForHead(c *cube, p *ruleset.Payload) bool {
 	if p.Base != ruleset.BaseNetwork || c.heads == plainHead {
@@ -50,8 +93,12 @@ func (m *machine) loadHead(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Payload
 	for i := range plain {
 		plain[i].regs = plain[i].regs.set(p.Dreg, m.payload(&plain[i].cube, p))
 	}
+	v := unknown(int(p.Len), headText)
+	if !st.cube.v4 && p.Len == 1 {
+		v[0].among = extensionHeaders
+	}
 	for i := range more {
-		more[i].regs = more[i].regs.set(p.Dreg, unknown(int(p.Len), headText))
+		more[i].regs = more[i].regs.set(p.Dreg, v)
 	}
 	return append(plain, more...)
 }

@@ -110,6 +110,13 @@ func (e *engine) splitAll(c cube, vs []value, lo, hi []byte, perField bool) (in,
 				return nil, in, ""
 			}
 		}
+		if len(vs) == 1 && len(v) == 1 && v[0].among != nil {
+			if is, sure := v[0].byList(lo, hi); sure && is {
+				return in, nil, ""
+			} else if sure {
+				return nil, in, ""
+			}
+		}
 		if w := v.doubtful(); w != "" {
 			return nil, nil, w
 		}

@@ -139,6 +139,11 @@ func keyOf(vs []value) (string, bool) {
 // searched as one set of numbers, so that its size does not matter.
 func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest []cube, why string) {
 	c := m.compile(s)
+	if len(vs) == 1 && len(vs[0]) == 1 && vs[0][0].among != nil {
+		if hits, rest, ok := c.listed(&vs[0][0], cb); ok {
+			return hits, rest, ""
+		}
+	}
 	for _, v := range vs {
 		if w := v.doubtful(); w != "" {
 			return nil, nil, w

@@ -35,6 +35,17 @@ func (w *walk) extended(r *rule) bool {
 	return true
 }
 
+// firstHeader is the number of the first header of what has extension headers, one of those that the stack looks behind for the transport
+// (ipv6_ext_hdr). It stays the same for all rules.
+func (w *walk) firstHeader(r *rule) byte {
+	if w.first == 0 {
+		w.first = 1 + w.choose(len(firstHeaders), r, headText)
+	}
+	return firstHeaders[w.first-1]
+}
+
+var firstHeaders = []byte{0, 43, 44, 51, 60}
+
 // beyondPlain is a question about an option or an extension header, which plain packets do not have.
 func (w *walk) beyondPlain(r *rule, at, n int, present bool) verdict {
 	switch {

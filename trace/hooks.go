@@ -63,6 +63,7 @@ type walk struct {
 	region   *Region // the packet stands for all of these
 	end      End     // of the present way of a region
 	headed   bool    // the packets of a region have more than a plain header
+	first    int     // which of firstHeaders then comes first, and one more; 0 is not told yet
 	inFields [len(fieldNames) + len(chosenNames)]within
 	pieces   []piece
 	views    view // of what the sender writes, that rules have asked for
@@ -103,7 +104,7 @@ func (w *walk) start(p *packet.Packet) {
 	}
 	clear(w.inFields[len(fieldNames):])
 	w.pieces, w.views = w.pieces[:0], 0
-	w.hopped, w.headed, w.options, w.said, w.hoppings, w.hashes = false, false, w.options[:0], w.said[:0], w.hoppings[:0], w.hashes[:0]
+	w.hopped, w.headed, w.first, w.options, w.said, w.hoppings, w.hashes = false, false, 0, w.options[:0], w.said[:0], w.hoppings[:0], w.hashes[:0]
 	if w.region != nil {
 		w.region.free(&w.skb)
 		w.setOut()

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -191,8 +192,16 @@ func (w *walk) payload(o *op, r *rule) verdict {
 		}
 		return w.beyond(o, r)
 	}
-	if at, _ := s.headAt(); o.base == 'n' && (off <= at && at < off+o.n || off+o.n > s.thoff) && w.extended(r) && off+o.n > s.thoff {
-		return w.unknownReg(o.dreg, o.n, headText)
+	at, _ := s.headAt()
+	switch asked := o.base == 'n' && off <= at && at < off+o.n; {
+	case o.base == 'n' && (asked || off+o.n > s.thoff) && w.extended(r):
+		if off+o.n > s.thoff {
+			return w.unknownReg(o.dreg, o.n, headText)
+		}
+		if !s.v4 {
+			b, unk = slices.Clone(b[:s.thoff]), slices.Clone(unk[:s.thoff])
+			b[at], unk[at] = w.firstHeader(r), 0
+		}
 	}
 	w.regs.putUnk(o.dreg, b[off:off+o.n], unk[off:off+o.n])
 	if w.regs.dirty {
