@@ -80,6 +80,9 @@ func (l *levers) sudoCommands(rules []snapshot.SudoRule) {
 			uid = l.s.uidOf(strings.TrimPrefix(r.As[0], "#"))
 		}
 		lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: "sudo", UID: uid, Trigger: snapshot.TriggerOperator}
+		if r.Partly == oneContent {
+			lever.Unsure = "sudo runs a program of one content alone"
+		}
 		for _, c := range r.Commands {
 			if words := strings.Fields(c.Text); !c.Not && uid >= 0 && len(words) > 0 && path.IsAbs(words[0]) {
 				if strings.HasSuffix(words[0], "/") {

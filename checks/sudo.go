@@ -226,6 +226,9 @@ func negated(m map[string]any) string {
 	return ""
 }
 
+// oneContent is why a rule with a digest is not followed: who writes the program makes another one of it.
+const oneContent = "it is for a program of one content alone"
+
 // oneSudoRule is one rule; what it has that is not followed is said.
 func oneSudoRule(users, as, options, commands []map[string]any, d sudoDefaults) snapshot.SudoRule {
 	r := snapshot.SudoRule{Users: []string{}, Commands: []snapshot.SudoCommand{}, Password: d.password, SetEnv: d.setEnv, Partly: d.partly}
@@ -268,7 +271,7 @@ func oneSudoRule(users, as, options, commands []map[string]any, d sudoDefaults) 
 			continue
 		}
 		if slices.ContainsFunc([]string{"sha224", "sha256", "sha384", "sha512"}, func(k string) bool { return m[k] != nil }) {
-			partly("it is for a program of one content alone")
+			partly(oneContent)
 		}
 		r.Commands = append(r.Commands, snapshot.SudoCommand{Text: text, Not: m["negated"] == true})
 	}

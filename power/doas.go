@@ -92,7 +92,12 @@ func (g *Graph) doasTo(s *State, mine []*snapshot.DoasRule, a *snapshot.Account)
 			continue
 		}
 		if r.Permit && !slices.ContainsFunc(later, func(l *snapshot.DoasRule) bool { return doasCovers(l, r) }) {
-			list = append(list, g.doasEdge(s, r, later, a))
+			x := g.doasEdge(s, r, later, a)
+			list = append(list, x)
+			if goal := besides(r.Command); x.Unknown != "" && a.UID == 0 && goal != "" && len(r.Args) == 0 && !r.Exact {
+				x.Unknown, x.Goal = "", goal
+				list = append(list, x)
+			}
 		}
 		if later = append(later, r); r.Command == "" || len(later) > maxLater {
 			break

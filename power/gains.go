@@ -11,67 +11,6 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// commandGives is why it is not known that who runs a command as somebody becomes them; "" if they do.
-func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string {
-	if text == "ALL" || r.SetEnv {
-		return ""
-	}
-	words := strings.Fields(text)
-	if len(words) == 0 {
-		return "a rule of sudo has a command without a name"
-	}
-	if regular(text) {
-		return "a rule of sudo has a regular expression"
-	}
-	if slices.Contains([]string{"/bin/", "/usr/bin/"}, words[0]) {
-		return "" // every program of a directory
-	}
-	if len(words) == 2 && words[1] == `""` && !g.programOpen(s, words[0]) {
-		return g.aloneGives(words[0])
-	}
-	return g.wordsGive(s, words, strings.ContainsAny(text, "*"))
-}
-
-// wordsGive is commandGives of words; wild says that there is a * among them, which matches blanks and more arguments.
-func (g *Graph) wordsGive(s *State, words []string, wild bool) string {
-	name := path.Base(words[0])
-	switch {
-	case slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return commanded(words, &f) && opened(s, &f, "/") != nil }):
-		return ""
-	case slices.Contains(rego.Gains().Typed, stem(name)) && !slices.Contains(words, "-Z"):
-		return "" // its user types commands into it, whatever its arguments
-	case (runsOthers(name) || writes(name)) && (len(words) == 1 || wild):
-		return ""
-	}
-	return "what " + words[0] + " lets who runs it do was not followed"
-}
-
-// programOpen says of a program that a state may change it.
-func (g *Graph) programOpen(s *State, p string) bool {
-	return slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return commanded([]string{p}, &f) && opened(s, &f, "/") != nil })
-}
-
-// asking are programs that without arguments do what they are told on their standard input.
-var asking = []string{"sh", "bash", "dash", "zsh", "ksh", "ash", "csh", "tcsh", "fish", "python", "perl", "ruby", "lua", "node", "tclsh", "gdb", "irb", "ftp"}
-
-// aloneGives is why it is not known that a program without arguments gives who runs it as somebody that; a shell asks for commands.
-func (g *Graph) aloneGives(p string) string {
-	if name := stem(path.Base(p)); slices.Contains(rego.Gains().Typed, name) || slices.Contains(asking, name) {
-		return ""
-	}
-	return "what " + p + " without arguments lets who runs it do was not followed"
-}
-
-// commanded says of a file that a command runs it: its program, one of a pattern, or what it runs by an argument.
-func commanded(words []string, f *snapshot.LeverFile) bool {
-	if f.Path == words[0] || f.Of == words[0] && f.Unsure == "" {
-		return true
-	}
-	return f.Unsure == "" && (strings.HasSuffix(f.By, "sudo") || strings.HasSuffix(f.By, "doas")) && slices.ContainsFunc(words, func(w string) bool {
-		return f.Path == w || path.Dir(f.Path) == w || strings.ContainsAny(w, "*?[/") && f.Path == path.Dir(w)
-	})
-}
-
 // polkitKnown says whether the rules of polkit were read, or there are none and it lets nobody do anything.
 func (g *Graph) polkitKnown() bool {
 	state := g.snap.Powers.PolkitRead.State
@@ -234,6 +173,12 @@ func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 		x.To, x.Text = &to, fmt.Sprintf("%s runs with group %d, whoever starts it%s", p.Path, *p.SetGID, e.Text)
 		list = append(list, x)
 	}
+	if all := p.SetUID != nil && *p.SetUID == 0 || gives(s, p)&(1<<capDACOverride|1<<capDACReadSearch) != 0; all && reads(name) && s.Place == OnHost {
+		list = append(list, Edge{
+			Kind: e.Kind, Object: e.Object, Trigger: e.Trigger, Change: e.Change, Goal: Secret, Unknown: bounded(s, p),
+			Text: p.Path + " reads every file, whoever starts it",
+		})
+	}
 	for _, c := range capabilityEdges {
 		if gives(s, p)&(1<<c.number) == 0 {
 			continue
@@ -345,12 +290,3 @@ func harmless(file string) bool {
 	return slices.Contains(rego.Gains().Harmless, path.Base(file)) && (strings.HasPrefix(file, "/usr/") || strings.HasPrefix(file, "/bin/") || strings.HasPrefix(file, "/sbin/")) &&
 		!strings.HasPrefix(file, "/usr/local/")
 }
-
-// runsOthers says of a program that it runs what its user tells it to.
-func runsOthers(name string) bool { return slices.Contains(rego.Gains().Runs, stem(name)) }
-
-// writes says of a program that it writes or reads the files that its arguments name.
-func writes(name string) bool { return slices.Contains(rego.Gains().Writes, stem(name)) }
-
-// stem is the name of a program without its version: python3.11 is python.
-func stem(name string) string { return strings.TrimRight(name, "0123456789.") }

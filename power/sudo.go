@@ -209,16 +209,26 @@ func (g *Graph) sudoTo(s *State, entries []sudoEntry, a *snapshot.Account) (list
 		}
 		sure := e.user == is && as == is && e.Partly == ""
 		if !e.command.Not {
-			for _, x := range g.sudoEdges(s, e, sure, later) {
-				x.Text = fmt.Sprintf("sudo lets it run %s as %s%s", x.Object, a.Name, x.Text)
-				if x.To = g.account(a.UID); a.UID == 0 {
-					x.To, x.Goal = nil, Root
-				}
-				list = append(list, x)
+			why := g.commandGives(s, e.SudoRule, e.command.Text)
+			list = append(list, g.sudoAs(g.sudoEdges(s, e, sure, why, later), a, Root)...)
+			if goal := besides(e.command.Text); why != "" && a.UID == 0 && goal != "" {
+				list = append(list, g.sudoAs(g.sudoEdges(s, e, sure, "", later), a, goal)...)
 			}
 		}
 		if later = append(later, laterEntry{e, sure}); sure && e.command.Text == "ALL" {
 			break // what comes before it counts for nothing
+		}
+	}
+	return list
+}
+
+// sudoAs are edges of sudo as an account; of root they lead to a goal.
+func (g *Graph) sudoAs(list []Edge, a *snapshot.Account, goal Goal) []Edge {
+	for i := range list {
+		x := &list[i]
+		x.Text = fmt.Sprintf("sudo lets it run %s as %s%s", x.Object, a.Name, x.Text)
+		if x.To = g.account(a.UID); a.UID == 0 {
+			x.To, x.Goal = nil, goal
 		}
 	}
 	return list
@@ -234,8 +244,8 @@ type laterEntry struct {
 const maxLater = 2_000
 
 // sudoEdges are what a command gives, with what comes later: one edge, two where it depends whether a password is asked for, and none if it is taken away.
-// Their texts are what there is to add.
-func (g *Graph) sudoEdges(s *State, e sudoEntry, sure bool, later []laterEntry) (list []Edge) {
+// Their texts are what there is to add; why is why it is not known what the command gives.
+func (g *Graph) sudoEdges(s *State, e sudoEntry, sure bool, why string, later []laterEntry) (list []Edge) {
 	rule := strings.Join(e.Users, ",") + ": " + e.command.Text
 	x := Edge{Kind: BySudo, Object: rule, Trigger: snapshot.TriggerNone, Change: "the rule of sudo for " + rule}
 	switch {
@@ -246,7 +256,7 @@ func (g *Graph) sudoEdges(s *State, e sudoEntry, sure bool, later []laterEntry) 
 	case len(later) > maxLater:
 		x.Unknown = "more rules of sudo come after one than are followed"
 	default:
-		x.Unknown = g.commandGives(s, e.SudoRule, e.command.Text)
+		x.Unknown = why
 	}
 	asked := "" // why a password may be asked for
 	for _, l := range later[:min(len(later), maxLater)] {
@@ -295,7 +305,7 @@ func (g *Graph) sudoGroups(s *State, entries []sudoEntry) (list []Edge) {
 		if len(to.Groups) == len(s.Groups) {
 			continue
 		}
-		for _, x := range g.sudoEdges(s, e, e.user == is && e.Partly == "", nil) {
+		for _, x := range g.sudoEdges(s, e, e.user == is && e.Partly == "", g.commandGives(s, e.SudoRule, e.command.Text), nil) {
 			if slices.ContainsFunc(entries[i+1:], func(l sudoEntry) bool { return covers(l.command.Text, e.command.Text) != none }) {
 				x.Unknown = cmp.Or(x.Unknown, "with which groups a later rule of sudo lets it run "+e.command.Text+" was not followed")
 			}

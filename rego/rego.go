@@ -54,6 +54,15 @@ type GainData struct {
 	Writes []string `json:"writes"`
 	// Typed are programs into which their user types commands that they run, whatever their arguments.
 	Typed []string `json:"typed"`
+	// Reads are programs that read the files that their arguments name, and write none. Becomes are those by which root has somebody become root, or
+	// that run for root alone what they are told; Filters those by which root changes the packet filter.
+	Reads   []string `json:"reads"`
+	Becomes []string `json:"becomes"`
+	Filters []string `json:"filters"`
+	// Decides are files, and directories with a slash, whose text decides what root does.
+	Decides []string `json:"decides"`
+	// Narrow are the first words of programs with which they do not do more for who runs them, whatever comes after; * is any.
+	Narrow map[string][]string `json:"narrow"`
 	// Actions are those of polkit by which somebody becomes root.
 	Actions []string `json:"actions"`
 	// FilterActions are those by which somebody changes the packet filter. Services are who does what actions are about, by how their names begin.

@@ -1,0 +1,59 @@
+package power_test
+
+import (
+	"testing"
+
+	"github.com/ringfence/ringfence/power"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestWhatCommandsOfSudoGive: of a command that root lets somebody run it is told what is certain by its program and its words: root, secrets or the filter; more is not
+// made of it.
+func TestWhatCommandsOfSudoGive(t *testing.T) {
+	for text, want := range map[string]power.Goal{
+		"/usr/bin/su": power.Root, "/usr/bin/su -": power.Root, "/bin/su - root": power.Root, "/usr/bin/su - bob": "", "/usr/bin/su - *": power.Root,
+		"/bin/bash -i": power.Root, "/bin/bash --login": power.Root, "/bin/bash --version": "", "/usr/bin/python3 -i": power.Root, "/bin/bash -i /opt/x": "",
+		"/usr/bin/passwd": power.Root, "/usr/bin/passwd root": power.Root, "/usr/bin/passwd bob": "", "/usr/sbin/chpasswd": power.Root,
+		"/usr/bin/crontab -e": power.Root, "/usr/bin/crontab -u root -e": power.Root, "/usr/bin/crontab -l": "", "/usr/bin/crontab -u bob -e": "",
+		"/usr/sbin/visudo": power.Root, "/usr/sbin/ip": power.Root, "/usr/sbin/ip link set *": "", "/usr/sbin/ip *": power.Root,
+		"/usr/bin/systemctl": power.Root, "/usr/bin/systemctl *": power.Root, "/usr/bin/systemctl restart *": "", "/usr/bin/systemctl --no-block restart app@*": "",
+		"/usr/bin/systemctl enable *": power.Root, "/usr/bin/docker": power.Root, "/usr/bin/docker restart *": "", "/usr/bin/docker run *": power.Root,
+		"/usr/sbin/service": power.Root, "/usr/sbin/service nginx *": "", "/usr/sbin/service * restart": power.Root, "/usr/bin/journalctl": "",
+		"/usr/bin/cat": power.Secret, "/usr/bin/tail -f /var/log/*": power.Secret, "/usr/bin/tail -f /var/log/syslog": "", "/usr/bin/tee": power.Root,
+		"/usr/sbin/nft": power.Filter, "/usr/sbin/iptables": power.Filter, "/usr/sbin/iptables -L *": "",
+		"sudoedit": power.Root, "sudoedit /opt/*/a.conf": "", "sudoedit /etc/crontab": power.Root, "sudoedit /etc/systemd/system/a.service": power.Root,
+		"/usr/bin/tee -a /etc/hosts": "", "/usr/bin/tee -a /etc/sudoers.d/a": power.Root, "/usr/bin/tee /etc/cron.d/../hosts": "",
+		"/usr/bin/": power.Root, "/usr/bin/*": power.Root, "/usr/sbin/": power.Root, "/opt/*": "",
+	} {
+		s := quiet()
+		s.Powers.Sudo = []snapshot.SudoRule{{Users: []string{"ann"}, As: []string{"root"}, Commands: []snapshot.SudoCommand{{Text: text}}}}
+		for _, goal := range []power.Goal{power.Root, power.Secret, power.Filter} {
+			verdict := power.Unknown
+			if want == goal || want == power.Root {
+				verdict = power.Yes
+			}
+			if a := answer(t, s, onHost(), goal); a.Verdict != verdict && (goal == power.Root || verdict == power.Yes) {
+				t.Errorf("%s to %s: %s by %v, %v", text, goal, a.Verdict, a.Path, a.Because)
+			}
+		}
+	}
+}
+
+// TestReadingProgramsOfRootReadSecrets: a set-id program that reads files, or one that may read all of them, gives their text, and is not known to give more.
+func TestReadingProgramsOfRootReadSecrets(t *testing.T) {
+	for name, p := range map[string]snapshot.GainProgram{
+		"of root":                      {Path: "/opt/tail", Mode: 0o755, SetUID: new(int)},
+		"that searches and reads all":  {Path: "/opt/tail", Mode: 0o755, Caps: "0000000000000004"},
+		"to which no file is closed":   {Path: "/opt/tail", Mode: 0o755, Caps: "0000000000000002"},
+		"of root, with a version name": {Path: "/opt/tail9.1", Mode: 0o755, SetUID: new(int)},
+	} {
+		s := quiet()
+		s.Powers.Programs = append(s.Powers.Programs, p)
+		if a := answer(t, s, onHost(), power.Secret); a.Verdict != power.Yes {
+			t.Errorf("%s: secrets: %s, %v", name, a.Verdict, a.Because)
+		}
+		if a := answer(t, s, onHost(), power.Root); a.Verdict == power.Yes {
+			t.Errorf("%s: root by %v", name, a.Path)
+		}
+	}
+}
