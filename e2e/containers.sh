@@ -54,6 +54,10 @@ for i in $(seq 600); do [ $(pidof sleep | wc -w) -ge 10 ] && break; sleep 0.1; d
 "$prog" audit -q --snapshot $out/snapshot.json -f json --fail-on none >$out/report.json
 "$prog" audit -q --snapshot $out/snapshot.json --fail-on none >$out/report.txt
 "$prog" paths --snapshot $out/snapshot.json -f json >$out/paths.json
+for q in external:host workload:host workload:external external:workload runtime:host host:workload; do
+	"$prog" reach -q --from ${q%:*} --to ${q#*:} -f json >$out/asked.$q
+	"$prog" reach --from ${q%:*} --to ${q#*:} -f json --snapshot $out/snapshot.json >$out/asked.$q.snapshot
+done 2>>$out/run.log
 pscap -a >$out/pscap 2>/dev/null
 /usr/bin/python3 -c "import ctypes,os,socket,sys
 if ctypes.CDLL(None).setns(os.open(\"/proc/\"+sys.argv[1]+\"/ns/mnt\",0),0): sys.exit(\"setns\")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,6 +108,7 @@ func TestRealContainers(t *testing.T) {
 	containerFindings(t, &report)
 	reachedRoot(t, filepath.Join(dir, "paths.json"))
 	modelled(t, &report)
+	askedOfParts(t, dir)
 	names := map[string]string{}
 	for _, c := range snap.Runtimes.Containers {
 		names[c.Name+"|"+c.ID[:min(8, len(c.ID))]] = c.Runtime
@@ -120,6 +122,33 @@ func TestRealContainers(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(dir, "took")); err != nil || strings.TrimSpace(string(b)) != "0" {
 		log, _ := os.ReadFile(filepath.Join(dir, "run.log"))
 		t.Errorf("what the daemon of root did for root of a container: %q, %v\n%s", b, err, log)
+	}
+}
+
+// askedOfParts compares what reach answers of the host, of which it looks at what it needs, with what it answers of a whole snapshot.
+func askedOfParts(t *testing.T, dir string) {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "asked.*.snapshot"))
+	if err != nil || len(list) != 6 {
+		t.Errorf("asked %v: %v", list, err)
+	}
+	answered := 0
+	for _, file := range list {
+		live, snap := map[string]any{}, map[string]any{}
+		for file, v := range map[string]*map[string]any{strings.TrimSuffix(file, ".snapshot"): &live, file: &snap} {
+			if b, err := os.ReadFile(file); err != nil {
+				t.Error(err)
+			} else if len(b) > 0 { // a zone can have nothing in it
+				readJSON(t, file, v)
+				answered++
+			}
+		}
+		if !reflect.DeepEqual(live, snap) {
+			t.Errorf("%s: %v, of a snapshot %v", filepath.Base(file), live, snap)
+		}
+	}
+	if answered < 8 {
+		t.Errorf("%d questions were answered", answered)
 	}
 }
 

@@ -40,7 +40,7 @@ func (e *env) reachCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := e.look(c.Context(), &f.where)
+			s, err := e.look(c.Context(), &f.where, askedSections...)
 			if err != nil {
 				return err
 			}

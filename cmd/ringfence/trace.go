@@ -17,6 +17,9 @@ import (
 // tracedSections is what the packet model needs of a host.
 var tracedSections = []string{"network", "nftables", "listeners"}
 
+// askedSections is what zones are made of beside it.
+var askedSections = append([]string{"agents", "namespaces", "processes", "runtimes", "ssh"}, tracedSections...)
+
 func (e *env) traceCommand() *cobra.Command {
 	var (
 		where     place
