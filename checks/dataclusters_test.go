@@ -138,6 +138,8 @@ func TestWhoGetsIntoCUPS(t *testing.T) {
 		"nobody":                    {"<Location />\nOrder deny,allow\nDeny all\n</Location>\n", dataAsks, ""},
 		"a policy for everybody":    {"<Location />\nAllow all\n</Location>\n" + conf + "<Policy default>\n<Limit All>\nOrder deny,allow\n</Limit>\n</Policy>\n", dataNone, "adds"},
 		"a policy for nobody":       {"<Location />\nAllow all\n</Location>\n" + conf + "<Policy default>\n<Limit All>\nOrder allow,deny\n</Limit>\n</Policy>\n", dataAsks, ""},
+		"a printer alone":           {"<Location />\nOrder allow,deny\nAllow localhost\n</Location>\n<Location /printers>\nOrder allow,deny\nAllow all\n</Location>\n" + conf + "<Policy default>\n<Limit All>\nOrder deny,allow\n</Limit>\n</Policy>\n", dataNone, "adds"},
+		"administration asks":       {"<Location />\nAllow all\n</Location>\n<Location /admin>\nAuthType Default\nRequire user @SYSTEM\nAllow all\n</Location>\n<Policy default>\n<Limit All>\nOrder deny,allow\n</Limit>\n</Policy>\n", dataNone, "adds"},
 		"another policy":            {"DefaultPolicy mine\n<Location />\nAllow all\n</Location>\n", "", ""},
 		"limits by methods":         {"<Location />\nAllow all\n<LimitExcept GET>\nDeny all\n</LimitExcept>\n</Location>\n", "", ""},
 		"users, and not how":        {"<Location />\nAllow all\nRequire valid-user\n</Location>\n", "", ""},

@@ -5,6 +5,7 @@ package checks
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -140,9 +141,16 @@ func (c *cups) at(place string) string {
 	}
 }
 
-// may is who gets through a place to an operation of IPP. Without the policy those that change printers want a login.
-func (c *cups) may(place, operation string, changes bool) string {
-	here, limit := c.at(place), dataNone
+// may is who gets to an operation of IPP. It is taken at each place, so that the location that lets in the most decides. Without the policy those
+// that change printers want a login.
+func (c *cups) may(operation string, changes bool) (who, place string) {
+	here, limit := c.at("/"), dataNone
+	place = "/"
+	for _, p := range slices.Sorted(maps.Keys(c.locations)) {
+		if strings.HasPrefix(p, "/") && slices.Index(openness, c.at(p)) > slices.Index(openness, here) {
+			here, place = c.at(p), p
+		}
+	}
 	switch b := cmp.Or(c.limits[operation], c.limits["all"]); {
 	case b != nil && b.where && !b.asks:
 		c.err = errors.New("it requires users, and not how they show who they are")
@@ -151,7 +159,7 @@ func (c *cups) may(place, operation string, changes bool) string {
 	case !c.policy && changes:
 		limit = dataAsks
 	}
-	return lessOpen(here, limit)
+	return lessOpen(here, limit), place
 }
 
 // cupsAccess reads cupsd.conf(5). Who may write /admin/conf writes what the daemon does, which runs as root; that is a matter of locations alone.
@@ -162,15 +170,17 @@ func cupsAccess(d *dataFiles) access {
 	}
 	c := cups{locations: map[string]*cupsBlock{}, limits: map[string]*cupsBlock{}}
 	c.read(text)
-	conf, change, prints := c.at("/admin/conf"), c.may("/admin", "cups-add-modify-printer", true), c.may("/", "print-job", false)
+	conf := c.at("/admin/conf")
+	change, place := c.may("cups-add-modify-printer", true)
+	prints, _ := c.may("print-job", false)
 	if c.err != nil {
 		return access{err: c.err}
 	}
 	a := access{login: dataAsks, ports: cupsPorts(text)}
 	for _, v := range []access{
 		{login: conf, gives: "writes the configuration of its daemon, which runs as root", how: "the location /admin/conf asks for no login"},
-		{login: change, gives: "adds and changes printers", how: "CUPS-Add-Modify-Printer asks for no login"},
-		{login: prints, gives: "prints, and is told of printers and jobs", how: "the location / asks for no login"},
+		{login: change, gives: "adds and changes printers", how: "CUPS-Add-Modify-Printer asks for no login at the location " + place},
+		{login: prints, gives: "prints, and is told of printers and jobs", how: "the location " + place + " asks for no login"},
 	} {
 		if v.login == dataLocal && v.login != conf { // that one prints on the host itself is what it is for
 			continue

@@ -340,7 +340,8 @@ func FuzzParsers(f *testing.F) {
 		_ = readHCL(string(b), map[string][]string{})
 		c := cups{locations: map[string]*cupsBlock{}, limits: map[string]*cupsBlock{}}
 		c.read(string(b))
-		c.may("/admin/conf", "print-job", true)
+		c.may("print-job", true)
+		c.at("/admin/conf")
 		cupsPorts(string(b))
 		exportsOf(string(b))
 		sections(string(b))
