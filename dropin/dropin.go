@@ -37,6 +37,7 @@ type Reason string
 // The reasons that the program asks for.
 const (
 	ReasonAsked    Reason = "asked"    // with --keep, for all that it would be closed to
+	ReasonOpen     Reason = "open"     // it cannot be shown to be closed
 	ReasonBaseline Reason = "baseline" // a host that lets in only what it knows is not to be made of this one
 )
 

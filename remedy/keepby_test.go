@@ -92,3 +92,19 @@ func TestAddressOfALinkNamesItsInterface(t *testing.T) {
 		t.Errorf("%s%q", p.Ruleset, p.Warnings)
 	}
 }
+
+// TestLoginByATranslationIsNotTried: what a login to the host's own loopback address was translated from is not seen, and from where the client is nobody sends
+// there but to itself.
+func TestLoginByATranslationIsNotTried(t *testing.T) {
+	s := sshOn(22)
+	s.SSH.Sessions = []snapshot.SSHSession{{Remote: "203.0.113.77:50000", Local: "127.0.0.1:22", LoggedIn: snapshot.Yes}}
+	s.Listeners.Sockets[0].Addr = "127.0.0.1"
+	p := Make(asked(zones.External, 2375), s, extern, Options{})
+	if len(p.Keeps) == 0 {
+		t.Fatal("no login is seen")
+	}
+	ps := newProbes(t.Context(), p, s)
+	if len(ps.probes) == 0 || slices.ContainsFunc(ps.probes, func(k probe) bool { return k.Dst.Addr().IsLoopback() }) {
+		t.Errorf("%+v", ps.probes)
+	}
+}

@@ -56,10 +56,22 @@ func (p *Plan) leave(open *OpenError) *Plan {
 			left.Closes = append(left.Closes, t)
 			continue
 		}
-		left.Manual = append(left.Manual, dropin.Manual{Check: t.Check, What: t.What, Kind: "words", Text: "it is left out, since it cannot be shown to be closed: " + why[t.Check]})
+		left.Manual = append(left.Manual, dropin.Manual{
+			Check: t.Check, What: t.What, Kind: "words", Text: "it is left out, since it cannot be shown to be closed: " + why[t.Check], Reason: dropin.ReasonOpen,
+		})
 	}
 	left.Ruleset, left.Inverse = left.text(), left.inverse()
 	return &left
+}
+
+// LeftOpen are the checks whose findings a plan was made to close and leaves open, since that could not be shown.
+func (p *Plan) LeftOpen() (list []string) {
+	for _, m := range p.Manual {
+		if m.Reason == dropin.ReasonOpen && !slices.Contains(list, m.Check) {
+			list = append(list, m.Check)
+		}
+	}
+	return list
 }
 
 // leftOut tells what a plan leaves out that another one closes.

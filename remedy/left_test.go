@@ -18,7 +18,7 @@ func TestWhatCannotBeClosedIsLeftOut(t *testing.T) {
 	}, Closes: []Target{{Check: "a"}, {Check: "b"}, {Check: "c"}}, Shared: [][]string{{"b", "c"}}}
 	left := p.leave(&OpenError{Why: map[string]string{"b": "who knows"}})
 	if left == nil || len(left.Rules) != 1 || len(left.Closes) != 1 || left.Closes[0].Check != "a" || len(left.Manual) != 2 || !strings.Contains(left.Manual[0].Text, "who knows") ||
-		strings.Contains(left.Ruleset, "dport 2 ") || len(left.leftOut(p)) != 2 {
+		strings.Contains(left.Ruleset, "dport 2 ") || len(left.leftOut(p)) != 2 || !slices.Equal(left.LeftOpen(), []string{"b", "c"}) || len(p.LeftOpen()) != 0 {
 		t.Errorf("%+v", left)
 	}
 	if left := p.leave(&OpenError{Why: map[string]string{"a": "x", "b": "y"}}); left != nil {

@@ -121,7 +121,7 @@ func (p *Plan) touches(s *snapshot.Snapshot, k *packet.Packet) bool {
 
 // add adds a packet as a probe. Where it is translated to somebody behind the host, a peer answers there.
 func (ps *probeSet) add(k *packet.Packet, a aim, why string) {
-	if k.Proto != "tcp" && k.Proto != "udp" {
+	if k.Proto != "tcp" && k.Proto != "udp" || k.Dst.IsLoopback() { // from where it is sent, that is the sender itself
 		return
 	}
 	home := ps.homeOf(k.In, k.Src)

@@ -118,7 +118,7 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 		if err := x.settle(ctx, st); err != nil {
 			return x.after, err
 		}
-		return x.after, withoutBaseline(st.Plan)
+		return x.after, inPart(st.Plan)
 	}
 	if why := new(RefusedError); errors.As(last, &why) {
 		return nil, why
@@ -126,10 +126,18 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 	return nil, refused("the ruleset was changed %d times while the fix was prepared", attempts)
 }
 
-// withoutBaseline says of a plan that was to let in only what is known that it closes findings alone.
-func withoutBaseline(p *remedy.Plan) error {
+// inPart says of a plan that it does only a part of what was asked for: one that was to let in only what is known closes findings alone, or
+// some of them cannot be shown to be closed.
+func inPart(p *remedy.Plan) error {
+	var parts []error
 	if why := p.NoBaseline(); why != "" {
-		return &PartlyError{fmt.Errorf("fix: it closes findings alone (%d): what no rule names is let in as before, since there is no baseline: %s", len(p.Closes), why)}
+		parts = append(parts, fmt.Errorf("fix: it closes findings alone (%d): what no rule names is let in as before, since there is no baseline: %s", len(p.Closes), why))
+	}
+	if open := p.LeftOpen(); len(open) > 0 {
+		parts = append(parts, fmt.Errorf("fix: it closes a part of what was found (%d): left open, since nothing shows that they would be closed: %s", len(p.Closes), strings.Join(open, ", ")))
+	}
+	if err := errors.Join(parts...); err != nil {
+		return &PartlyError{err}
 	}
 	return nil
 }
@@ -256,9 +264,9 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 				return true, err
 			}
 		}
-		return true, withoutBaseline(x.proof.Plan())
+		return true, inPart(x.proof.Plan())
 	case x.DryRun:
-		return true, withoutBaseline(x.proof.Plan())
+		return true, inPart(x.proof.Plan())
 	case x.By == "" && !x.asked && !x.People.Ask(ctx, "load this ruleset on trial? [y/N] ", "y", time.Minute):
 		return true, refused("not loaded")
 	}

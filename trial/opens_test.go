@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -76,6 +77,19 @@ func TestCommandsMakeTheSameFix(t *testing.T) {
 	w.foreign("iptables", false, notrack)
 	if _, err := w.world().Verify(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "apply it again with ringfence fix apply --config /c.yaml --keep 'tcp/443@fd00::/8'") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestWhatIsLeftOpenIsNoSuccess: of a fix without a part of what it was made for, since that cannot be shown to be closed, the exit code says so.
+func TestWhatIsLeftOpenIsNoSuccess(t *testing.T) {
+	p := &remedy.Plan{Closes: make([]remedy.Target, 2), Manual: []dropin.Manual{
+		{Check: "management/a", Reason: dropin.ReasonOpen}, {Check: "management/a", Reason: dropin.ReasonOpen}, {Check: "runtime/b"},
+	}}
+	if err := inPart(p); !errors.As(err, new(*PartlyError)) || !strings.HasSuffix(err.Error(), "that they would be closed: management/a") {
+		t.Errorf("%v", err)
+	}
+	if err := inPart(&remedy.Plan{Manual: p.Manual[2:]}); err != nil {
+		t.Errorf("what people do by hand: %v", err)
 	}
 }
 

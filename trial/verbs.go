@@ -80,7 +80,7 @@ func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Optio
 		if err := w.confirmOnce(ctx, st, o); err != nil {
 			return err
 		}
-		if err := withoutBaseline(st.Plan); err != nil {
+		if err := inPart(st.Plan); err != nil {
 			w.People.Say("%s\n", err)
 		}
 		if open != nil {
