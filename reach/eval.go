@@ -101,9 +101,13 @@ func (m *machine) chain(c *ruleset.Chain, in []cube, accept *[]cube) ([]cube, er
 		live[i] = &in[i]
 		held += in[i].size()
 	}
+	idle := m.idle(m.table, c)
 	for i := range c.Rules {
 		if len(live) == 0 {
 			return out.through, nil
+		}
+		if idle != nil && idle[i] {
+			continue
 		}
 		r := &c.Rules[i]
 		first := 0

@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"slices"
+
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -118,11 +120,13 @@ func (t *Tracer) compile() {
 		}
 		for j := range src.Chains {
 			c := tab.chains[src.Chains[j].Name]
-			c.rules = make([]rule, len(c.src.Rules))
+			c.rules = make([]rule, 0, len(c.src.Rules))
 			for k := range c.src.Rules {
-				c.rules[k] = rule{chain: c, src: &c.src.Rules[k]}
-				c.rules[k].ops = tab.ops(c.src.Rules[k].Exprs)
-				c.rules[k].quick, c.rules[k].asks = quickTests(c.rules[k].ops), asksOf(c.rules[k].ops)
+				ops := tab.ops(c.src.Rules[k].Exprs)
+				if !slices.ContainsFunc(ops, acts) { // it logs at most
+					continue
+				}
+				c.rules = append(c.rules, rule{chain: c, src: &c.src.Rules[k], ops: ops, quick: quickTests(ops), asks: asksOf(ops)})
 			}
 			c.index()
 		}
@@ -133,6 +137,29 @@ func (t *Tracer) compile() {
 	}
 	t.compileHooks()
 }
+
+// acts says whether an operation can do something to a packet, other than that the rule does not match.
+func acts(o op) bool {
+	e := o.expr
+	switch o.kind {
+	case opPayload, opMeta, opCmpEq, opCmpNeq, opCmp, opRange, opBitwise, opImmediate:
+		return false
+	case opLookup:
+		return e.Lookup.HasReg && e.Lookup.Dreg == 0
+	case opSlow:
+		if x := e.Xt; x != nil {
+			return !slices.Contains(idleExtensions, x.Name) || x.Target && !slices.Contains(logTargets, x.Name)
+		}
+		return e.Limit == nil && e.More().Quota == nil && (e.Ct == nil || e.Ct.Set) && e.Fib == nil
+	}
+	return true
+}
+
+// logTargets are the targets of iptables that only log; idleExtensions are with them the matches that keep nothing that another rule asks for.
+var (
+	logTargets     = []string{"LOG", "NFLOG"}
+	idleExtensions = []string{"LOG", "NFLOG", "tcp", "udp", "icmp", "icmp6", "multiport", "limit", "conntrack", "state", "addrtype", "comment", "pkttype", "length"}
+)
 
 func (tab *table) ops(exprs []ruleset.Expr) []op {
 	out := make([]op, 0, len(exprs))

@@ -39,6 +39,7 @@ func TestFatesByTraffic(t *testing.T) {
 		exprs   []ruleset.Expr
 		verdict string
 	}
+	mark := ruleset.Expr{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Sreg: 1, Set: true}}
 	for name, c := range map[string]struct {
 		rules []rule
 		want  []string // fate: states, of each fate; none is one fate
@@ -46,13 +47,14 @@ func TestFatesByTraffic(t *testing.T) {
 		"a limit":                  {[]rule{{[]ruleset.Expr{limit(false)}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
 		"a limit over":             {[]rule{{[]ruleset.Expr{limit(true)}, ruleset.Drop}, {nil, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
 		"one that decides nothing": {[]rule{{[]ruleset.Expr{limit(false), log}, ""}, {[]ruleset.Expr{quota}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"many that decide nothing": {append(slices.Repeat([]rule{{[]ruleset.Expr{limit(false), log}, ""}}, 24), rule{[]ruleset.Expr{quota}, ruleset.Accept}), []string{"local: at rest", "drop: used up"}},
 		"either of two":            {[]rule{{[]ruleset.Expr{limit(false)}, ruleset.Accept}, {[]ruleset.Expr{quota}, ruleset.Accept}}, []string{"local: at rest", "drop: used up, used up"}},
 		"both of two":              {[]rule{{[]ruleset.Expr{limit(false), quota}, ruleset.Accept}}, []string{"local: at rest, at rest", "drop: at rest, used up"}},
 		"not by the first alone": {
 			[]rule{{[]ruleset.Expr{limit(true)}, ruleset.Accept}, {[]ruleset.Expr{quota, limit(false)}, ruleset.Accept}},
 			[]string{"local: at rest, at rest, at rest", "drop: at rest, at rest, used up"},
 		},
-		"one that the packet uses twice": {[]rule{{[]ruleset.Expr{twice}, ""}, {[]ruleset.Expr{twice}, ruleset.Accept}}, nil},
+		"one that the packet uses twice": {[]rule{{[]ruleset.Expr{twice, mark}, ""}, {[]ruleset.Expr{twice}, ruleset.Accept}}, nil},
 		"one that has room for nothing":  {[]rule{{[]ruleset.Expr{none}, ruleset.Accept}}, nil},
 		"by chance":                      {[]rule{{numgen, ruleset.Accept}}, []string{"drop: by chance", "local: by chance"}},
 		"more than the traffic":          {[]rule{{[]ruleset.Expr{limit(false), open}, ruleset.Accept}}, nil},
