@@ -210,9 +210,9 @@ func (g *Graph) sudoTo(s *State, entries []sudoEntry, a *snapshot.Account) (list
 		sure := e.user == is && as == is && e.Partly == ""
 		if !e.command.Not {
 			why := g.commandGives(s, e.SudoRule, e.command.Text)
-			list = append(list, g.sudoAs(g.sudoEdges(s, e, sure, why, later), a, Root)...)
+			list = append(list, g.sudoAs(sudoEdges(e, sure, why, later), a, Root)...)
 			if goal := besides(e.command.Text); why != "" && a.UID == 0 && goal != "" {
-				list = append(list, g.sudoAs(g.sudoEdges(s, e, sure, "", later), a, goal)...)
+				list = append(list, g.sudoAs(sudoEdges(e, sure, "", later), a, goal)...)
 			}
 		}
 		if later = append(later, laterEntry{e, sure}); sure && e.command.Text == "ALL" {
@@ -245,7 +245,7 @@ const maxLater = 2_000
 
 // sudoEdges are what a command gives, with what comes later: one edge, two where it depends whether a password is asked for, and none if it is taken away.
 // Their texts are what there is to add; why is why it is not known what the command gives.
-func (g *Graph) sudoEdges(s *State, e sudoEntry, sure bool, why string, later []laterEntry) (list []Edge) {
+func sudoEdges(e sudoEntry, sure bool, why string, later []laterEntry) (list []Edge) {
 	rule := strings.Join(e.Users, ",") + ": " + e.command.Text
 	x := Edge{Kind: BySudo, Object: rule, Trigger: snapshot.TriggerNone, Change: "the rule of sudo for " + rule}
 	switch {
@@ -305,7 +305,7 @@ func (g *Graph) sudoGroups(s *State, entries []sudoEntry) (list []Edge) {
 		if len(to.Groups) == len(s.Groups) {
 			continue
 		}
-		for _, x := range g.sudoEdges(s, e, e.user == is && e.Partly == "", g.commandGives(s, e.SudoRule, e.command.Text), nil) {
+		for _, x := range sudoEdges(e, e.user == is && e.Partly == "", g.commandGives(s, e.SudoRule, e.command.Text), nil) {
 			if slices.ContainsFunc(entries[i+1:], func(l sudoEntry) bool { return covers(l.command.Text, e.command.Text) != none }) {
 				x.Unknown = cmp.Or(x.Unknown, "with which groups a later rule of sudo lets it run "+e.command.Text+" was not followed")
 			}

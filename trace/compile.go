@@ -151,8 +151,9 @@ func acts(o op) bool {
 			return !slices.Contains(idleExtensions, x.Name) || x.Target && !slices.Contains(logTargets, x.Name)
 		}
 		return e.Limit == nil && e.More().Quota == nil && (e.Ct == nil || e.Ct.Set) && e.Fib == nil
+	default:
+		return true
 	}
-	return true
 }
 
 // logTargets are the targets of iptables that only log; idleExtensions are with them the matches that keep nothing that another rule asks for.
