@@ -81,9 +81,18 @@ type section struct {
 	set  map[string]string
 }
 
-// sections reads a file of sections, with names of settings without blanks. What stands before the first is of the section "".
+// sambaNames are settings of Samba that have other names, of which the last that is written counts; those of which the value is turned round begin
+// with "!".
+var sambaNames = map[string]string{
+	"public": "guestok", "writeable": "!readonly", "writable": "!readonly", "writeok": "!readonly", "printok": "printable", "directory": "path",
+	"allowhosts": "hostsallow", "denyhosts": "hostsdeny", "serversmbencrypt": "smbencrypt",
+}
+
+// sections reads a file of sections, with names of settings without blanks. What stands before the first is of the section "". Shares of one
+// name are one; what is global after a share is not of that.
 func sections(text string) []section {
 	list := []section{{set: map[string]string{}}}
+	at := 0
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
 		line = strings.TrimSpace(line)
 		switch {
@@ -91,10 +100,18 @@ func sections(text string) []section {
 		case line[0] == '&' || line[0] == '[' && !strings.HasSuffix(line, "]"):
 			list[0].set["include"] = line
 		case line[0] == '[':
-			list = append(list, section{name: strings.Trim(line, "[] "), set: map[string]string{}})
+			name := strings.Trim(line, "[] ")
+			if at = slices.IndexFunc(list, func(s section) bool { return strings.EqualFold(s.name, name) }); at < 0 || strings.EqualFold(name, "global") {
+				at = len(list)
+				list = append(list, section{name: name, set: map[string]string{}})
+			}
 		default:
 			key, value, _ := strings.Cut(line, "=")
-			list[len(list)-1].set[settingName(key)] = strings.TrimSpace(value)
+			name, turned := strings.CutPrefix(cmp.Or(sambaNames[settingName(key)], settingName(key)), "!")
+			if value = strings.TrimSpace(value); turned {
+				value = map[bool]string{true: "no", false: "yes"}[isYes(value)]
+			}
+			list[at].set[name] = value
 		}
 	}
 	return list
@@ -141,27 +158,26 @@ func sambaAccess(d *dataFiles) access {
 			maps.Copy(all, sh.set)
 			continue
 		}
-		get := func(keys ...string) (v string) {
-			for _, k := range keys {
-				v = cmp.Or(v, sh.set[k])
+		get := func(key string) string {
+			if v, told := sh.set[key]; told {
+				return v
 			}
-			for _, k := range keys {
-				v = cmp.Or(v, all[k])
-			}
-			return v
+			return all[key]
 		}
-		available := get("available")
-		if !isYes(get("guestok", "public")) || available != "" && !isYes(available) || get("validusers") != "" || strings.EqualFold(sh.name, "IPC$") {
+		available, guest := get("available"), cmp.Or(all["guestaccount"], "nobody")
+		denied := slices.Contains(strings.FieldsFunc(get("invalidusers"), func(r rune) bool { return strings.ContainsRune(", \t", r) }), guest)
+		encrypted := slices.Contains([]string{"required", "mandatory", "force", "forced", "enforced"}, strings.ToLower(get("smbencrypt"))) // guests have no key
+		if !isYes(get("guestok")) || available != "" && !isYes(available) || get("validusers") != "" || denied || encrypted || strings.EqualFold(sh.name, "IPC$") {
 			continue
 		}
-		v := access{login: dataNone, gives: "reads the files of " + get("path", "directory"), how: "guest ok of the share " + sh.name}
-		if ro := get("readonly"); ro != "" && !isYes(ro) || isYes(get("writeable", "writable", "writeok")) {
-			v.gives = "reads and writes the files of " + get("path", "directory")
+		v := access{login: dataNone, gives: "reads the files of " + get("path"), how: "guest ok of the share " + sh.name}
+		if ro := get("readonly"); ro != "" && !isYes(ro) {
+			v.gives = "reads and writes the files of " + get("path")
 		}
-		if isYes(get("printable", "printok")) {
+		if isYes(get("printable")) {
 			v.gives = "prints at " + sh.name
 		}
-		if someHosts(get("hostsallow", "allowhosts"), get("hostsdeny", "denyhosts"), "ALL") {
+		if someHosts(get("hostsallow"), get("hostsdeny"), "ALL") {
 			v.login, v.how = dataSome, v.how+", and some hosts alone"
 		}
 		a = moreOpen(a, v)
