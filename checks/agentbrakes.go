@@ -66,7 +66,15 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 		case b.Not:
 		case b.argR != nil && b.argR.MatchString(line):
 			b.How = strings.TrimSpace(b.argR.FindString(line)) // of words that the pattern knows
-			add(b)
+			asks, err := false, error(nil)
+			if geminiKinds[pt.Name].dir != "" && strings.Contains(b.Arg, "yolo") {
+				asks, err = s.geminiAsks(pt.Name, p, line)
+			}
+			if err != nil {
+				unread(err.Error())
+			} else if !asks {
+				add(b)
+			}
 		case b.Env != "":
 			if env == nil {
 				var err error

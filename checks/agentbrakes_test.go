@@ -24,6 +24,7 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	trusting := agentIn(t, "/", map[string]string{"environ": "GEMINI_CLI_TRUST_WORKSPACE=true\x00"})
 	empty := agentIn(t, "/", map[string]string{
 		"x/node_modules/cline/package.json": `{"name": "cline", "version": "3.0.65"}`, "old/node_modules/cline/package.json": `{"name": "cline", "version": "2.8.1"}`,
 	})
@@ -72,7 +73,11 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 		p := &process{argv: strings.Split(c.line, "|")}
 		p.PID = 77
 		var got strings.Builder
-		for _, b := range empty.brakesOf(patternOf(patterns, c.runtime), p) {
+		at := empty
+		if c.runtime == "gemini-cli" {
+			at = trusting
+		}
+		for _, b := range at.brakesOf(patternOf(patterns, c.runtime), p) {
 			if b.Unread != "" {
 				b.Off = "unread"
 			} else if b.Default {
@@ -82,6 +87,58 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 		}
 		if got.String() != c.off {
 			t.Errorf("%s: got %q, want %q", c.line, got.String(), c.off)
+		}
+	}
+}
+
+// TestAgentsAskInADirectoryThatNobodyTrusts: what Gemini CLI 0.61 and Qwen Code 0.15 do with --yolo there.
+func TestAgentsAskInADirectoryThatNobodyTrusts(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const on, off = `{"security": {"folderTrust": {"enabled": true}}}`, `{"security": {"folderTrust": {"enabled": false}}}`
+	for name, c := range map[string]struct {
+		runtime string
+		files   map[string]string
+		want    string
+	}{
+		"gemini, nothing":                 {"gemini-cli", nil, "unread"},
+		"gemini, by its version":          {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/other": "TRUST_FOLDER"}`}, "unread"},
+		"gemini, off":                     {"gemini-cli", map[string]string{"h/.gemini/settings.json": off}, "approvals"},
+		"gemini, off by the host":         {"gemini-cli", map[string]string{"h/.gemini/settings.json": on, "etc/gemini-cli/settings.json": off}, "approvals"},
+		"gemini, nobody trusts it":        {"gemini-cli", map[string]string{"h/.gemini/settings.json": on}, ""},
+		"gemini, trusted":                 {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/p": "TRUST_FOLDER"}`}, "approvals"},
+		"gemini, one above":               {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/p/q": "TRUST_PARENT"}`}, "approvals"},
+		"gemini, all":                     {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/": "TRUST_FOLDER"}`}, "approvals"},
+		"gemini, the longest counts":      {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/p": "TRUST_FOLDER", "/p/a": "DO_NOT_TRUST"}`}, ""},
+		"gemini, a name that begins so":   {"gemini-cli", map[string]string{"h/.gemini/settings.json": on, "h/.gemini/trustedFolders.json": `{"/p/": "DO_NOT_TRUST", "/p/a/bc": "TRUST_FOLDER"}`}, ""},
+		"gemini, an editor":               {"gemini-cli", map[string]string{"environ": "HOME=/h\x00GEMINI_CLI_IDE_SERVER_PORT=1\x00", "h/.gemini/settings.json": on}, "unread"},
+		"gemini, a variable":              {"gemini-cli", map[string]string{"environ": "HOME=/h\x00GEMINI_CLI_TRUST_WORKSPACE=true\x00", "h/.gemini/settings.json": on}, "approvals"},
+		"gemini, another home":            {"gemini-cli", map[string]string{"environ": "HOME=/h\x00GEMINI_CLI_HOME=/o\x00", "o/.gemini/trustedFolders.json": `{"/p/a": "TRUST_FOLDER"}`}, "approvals"},
+		"gemini, a list that is none":     {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `[`}, "unread"},
+		"qwen, nothing":                   {"qwen-code", nil, "approvals"},
+		"qwen, nobody said it":            {"qwen-code", map[string]string{"h/.qwen/settings.json": on}, "approvals"},
+		"qwen, not trusted":               {"qwen-code", map[string]string{"h/.qwen/settings.json": on, "h/.qwen/trustedFolders.json": `{"/p/a/b": "DO_NOT_TRUST"}`}, ""},
+		"qwen, not trusted, not asked":    {"qwen-code", map[string]string{"h/.qwen/trustedFolders.json": `{"/p/a/b": "DO_NOT_TRUST"}`}, "approvals"},
+		"qwen, not one above":             {"qwen-code", map[string]string{"h/.qwen/settings.json": on, "h/.qwen/trustedFolders.json": `{"/p/a": "DO_NOT_TRUST"}`}, "approvals"},
+		"qwen, one above, and not it":     {"qwen-code", map[string]string{"h/.qwen/settings.json": on, "h/.qwen/trustedFolders.json": `{"/p/a/b": "DO_NOT_TRUST", "/p": "TRUST_FOLDER"}`}, "approvals"},
+		"qwen, another list":              {"qwen-code", map[string]string{"environ": "HOME=/h\x00QWEN_CODE_TRUSTED_FOLDERS_PATH=/l\x00", "h/.qwen/settings.json": on, "l": `{"/p/a/b": "DO_NOT_TRUST"}`}, ""},
+		"qwen, settings that are no such": {"qwen-code", map[string]string{"h/.qwen/settings.json": `[`}, "unread"},
+	} {
+		files := map[string]string{"p/a/b/x": "", "environ": "HOME=/h\x00"}
+		maps.Copy(files, c.files)
+		p := &process{argv: []string{"node", "/usr/bin/x", "--yolo"}}
+		p.PID, p.Exe = 77, "/usr/bin/node"
+		got := ""
+		for _, b := range agentIn(t, "/p/a/b", files).brakesOf(patternOf(patterns, c.runtime), p) {
+			got += b.Off
+			if b.Unread != "" {
+				got += "unread"
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }
