@@ -116,13 +116,17 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 	today := &Plan{Mode: Targeted, Keeps: p.Keeps}
 	done := map[string]bool{}
 	for _, t := range p.Closes {
+		denies := slices.Clone(t.Denies)
 		for i := range t.Denies {
-			k := fmt.Sprint(t.Check, t.Denies[i], t.Except) // findings about many pairs of interfaces ask for the same
+			denies = append(denies, p.moved(now, &t.Denies[i])...)
+		}
+		for i := range denies {
+			k := fmt.Sprint(t.Check, denies[i], t.Except) // findings about many pairs of interfaces ask for the same
 			if done[k] {
 				continue
 			}
 			done[k] = true
-			if about, why := today.denials(t.Check, &t.Denies[i], now, m, t.Except, false); about && why != "" {
+			if about, why := today.denials(t.Check, &denies[i], now, m, t.Except, false); about && why != "" {
 				return fmt.Errorf("it is loaded, and %s cannot be shown to be closed as the host is now: %s", t.Check, why)
 			}
 		}
@@ -166,7 +170,7 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 
 // takesNew says what a plan cuts of interfaces that were not there when it was made.
 func (p *Plan) takesNew(now *snapshot.Snapshot, m *zones.Map) error {
-	return errors.Join(p.cutsNew(now, m), p.cutsOther(now, m))
+	return errors.Join(p.cutsNew(now, m), p.cutsOther(now, m), p.locksOut(now))
 }
 
 // closedAlone says whether what is asked about is closed by our tables alone, and no rules of others lead there: asked where they have many.
