@@ -1,6 +1,9 @@
 package ruleset
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
 
 // XtLength matches the length of a packet, of IPv6 with the header.
 type XtLength struct {
@@ -42,6 +45,28 @@ type XtPolicy struct {
 
 // WrittenMSS is what a match of the maximum segment size asks for.
 const WrittenMSS = "the maximum segment size"
+
+// WrittenData is what a match of a text in the packet asks for.
+const WrittenData = "the data"
+
+// XtText is a text that is looked for in a packet: anywhere in it, if it has no bounds.
+type XtText struct {
+	Text    []byte // in small letters
+	Inverts bool
+	Bounded bool
+}
+
+// Text is what a match of a text looks for; nil where it is of something else, or not understood (struct xt_string_info).
+func (x *XtWritten) Text() *XtText {
+	const to, pattern, length, flags = 2, 20, 148, 149
+	if x.What != WrittenData || len(x.By) <= flags || x.By[length] == 0 || int(x.By[length]) > length-pattern {
+		return nil
+	}
+	return &XtText{
+		Text: bytes.ToLower(x.By[pattern : pattern+int(x.By[length])]), Inverts: x.By[flags]&1 != 0,
+		Bounded: ne.Uint16(x.By) != 0 || ne.Uint16(x.By[to:]) != math.MaxUint16,
+	}
+}
 
 // XtWritten matches what the sender writes beside all that the models follow.
 type XtWritten struct {
@@ -109,7 +134,7 @@ func decodeSentMatch(name string, rev uint32, b []byte) *XtDecoded {
 		const mss = 2
 		return &XtDecoded{Written: &XtWritten{What: WrittenMSS, By: clone(b), Option: mss, Without: b[4] != 0}}
 	case name == "string" && rev == 1:
-		return &XtDecoded{Written: &XtWritten{What: "the data", By: clone(b)}}
+		return &XtDecoded{Written: &XtWritten{What: WrittenData, By: clone(b)}}
 	case name == "osf":
 		return &XtDecoded{Written: &XtWritten{What: "the system that the SYN looks like", By: clone(b)}}
 	case name == "ecn":

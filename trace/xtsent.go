@@ -122,19 +122,23 @@ func (w *walk) xtTime(t *ruleset.XtTime, r *rule) verdict {
 }
 
 // written says whether the packet has what only a sender decides: the same for each match that asks for the same. Of two that ask for other things of one
-// kind it is not known how they go together.
+// kind it is known how they go together if they are texts.
 func (w *walk) written(x *ruleset.XtWritten, r *rule) verdict {
 	if x.Option != 0 && !w.option(ruleset.ExthdrTCP, uint32(x.Option), r) {
 		return decide(x.Without)
 	}
+	others := false
 	for _, s := range w.said {
 		switch {
 		case s.what != x.What:
 		case bytes.Equal(s.by, x.By):
 			return decide(s.is)
 		default:
-			return w.maybe(r, x.What+" of the packet")
+			others = true
 		}
+	}
+	if others && !(w.together(x, false) && w.together(x, true)) {
+		return w.maybe(r, x.What+" of the packet")
 	}
 	at := w.at
 	is := w.choose(2, r, x.What+" of the packet") == 1
@@ -143,6 +147,44 @@ func (w *walk) written(x *ruleset.XtWritten, r *rule) verdict {
 	}
 	w.said = append(w.said, said{x.What, x.By, is})
 	return decide(is)
+}
+
+// together says whether there surely is a packet that has, or has not, the text of a match, and is as the way has taken it for other ones. One
+// without any text is, and one with a text that none of those is in that it must not have.
+func (w *walk) together(x *ruleset.XtWritten, is bool) bool {
+	type text struct {
+		*ruleset.XtText
+		there bool
+	}
+	of := func(x *ruleset.XtWritten, is bool) text {
+		t := x.Text()
+		if t == nil {
+			return text{}
+		}
+		return text{t, is != t.Inverts}
+	}
+	texts := []text{of(x, is)}
+	for _, s := range w.said {
+		if s.what == x.What {
+			texts = append(texts, of(&ruleset.XtWritten{What: s.what, By: s.by}, s.is))
+		}
+	}
+	for _, t := range texts {
+		switch {
+		case t.XtText == nil:
+			return false
+		case !t.there:
+			continue
+		case t.Bounded:
+			return false
+		}
+		for _, other := range texts {
+			if other.XtText == nil || other.there && other.Bounded || !other.there && bytes.Contains(t.Text, other.Text) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // said is what a way takes for what the sender wrote.
