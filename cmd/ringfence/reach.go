@@ -70,7 +70,7 @@ func (e *env) reachCommand() *cobra.Command {
 	c.Flags().StringVar(&f.To, "to", "", "where they are to get: host, a `zone`, iface:NAME, addr:IP or guest:NAME")
 	c.Flags().StringArrayVar(&f.Src, "src", nil, "only sources in this `prefix` (repeatable)")
 	c.Flags().StringVar(&f.Proto, "proto", "tcp", "tcp, udp, icmp, sctp or a number")
-	c.Flags().IntVar(&f.Dport, "dport", 0, "destination `port`; 0 is any")
+	c.Flags().IntVar(&f.Dport, "dport", 0, "destination `port`: with --to addr: as it is sent, else as it arrives, which rules can change; 0 is any")
 	c.Flags().BoolVar(&f.Unbound, "unbound", false, "also count ports of the host where nothing listens")
 	f.State, f.format = "new", "text"
 	usage.Choice(c, &f.State, "state", "", []string{"new", "established", "related", "invalid", "untracked"}, "conntrack `state` of the packets: new, established, related, invalid, untracked")
