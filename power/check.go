@@ -291,32 +291,6 @@ func (k *checker) turned(st *State, a *snapshot.Account) bool {
 	return k.closed[to.key()]
 }
 
-func (k *checker) capabilities(st *State) error {
-	deadly := uint64(1<<16 | 1<<17 | 1<<21 | 1<<33 | 1<<39)
-	if st.HostPID {
-		deadly |= 1 << 19
-	}
-	if k.s.Kernel.Sysctls["kernel/modules_disabled"].Value == "1" {
-		deadly &^= 1 << 16
-	}
-	if st.Place != InContainer {
-		deadly |= 1<<0 | 1<<1 | 1<<3 | 1<<7 | 1<<31
-	}
-	read := uint64(1 << 2)
-	if st.Place != InContainer {
-		read |= 1 << 6
-	}
-	switch {
-	case st.Caps&deadly != 0:
-		return fmt.Errorf("capabilities %x take the host over", st.Caps&deadly)
-	case k.goal == Secret && st.Caps&read != 0:
-		return fmt.Errorf("capabilities %x read every file", st.Caps&read)
-	case k.goal == Filter && st.HostNet && st.Caps&(1<<12) != 0:
-		return fmt.Errorf("CAP_NET_ADMIN is over the host's network")
-	}
-	return nil
-}
-
 func (k *checker) sockets(st *State) error {
 	for _, sock := range k.s.Runtimes.Sockets {
 		seen := st.Place != InContainer && (!sock.Closed || st.UID == sock.UID) || slices.ContainsFunc(sock.Mounts, func(m snapshot.Mount) bool {

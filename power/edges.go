@@ -3,6 +3,7 @@ package power
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -270,9 +271,44 @@ func (g *Graph) byCapabilities(s *State) (list []Edge) {
 		if ok, why := decisive(g.snap, s); c.writes && s.Place == Apart && (!ok || why != "") {
 			e.Unknown = "which files of root it can write in a mount namespace of its own was not looked at"
 		}
+		switch c.number {
+		case capSysChroot:
+			e = asRoot(s, e)
+		case capSetgid:
+			if to := g.everyGroup(s); len(to.Groups) > len(s.Groups) {
+				x := e
+				x.Goal, x.To = "", to
+				list = append(list, x)
+			}
+		}
 		list = append(list, e)
 	}
 	return list
+}
+
+// everyGroup is a state with every group that there is, or that may do something with a file.
+func (g *Graph) everyGroup(s *State) *State {
+	to := *s
+	gids := slices.Collect(maps.Values(g.groups))
+	for i := range g.snap.Powers.Files {
+		for _, p := range g.snap.Powers.Files[i].Permits {
+			if p.Who == snapshot.PermitGroup {
+				gids = append(gids, p.ID)
+			}
+		}
+	}
+	slices.Sort(gids)
+	gids = slices.DeleteFunc(slices.Compact(gids), s.in)
+	to.Groups = slices.Concat(s.Groups, gids)
+	return &to
+}
+
+// startsSetUID says whether a state can run a set-id program of root. Which loader starts one is looked up from the directory that its starter has as /.
+func startsSetUID(g *Graph, s *State) bool {
+	return onFiles(g, s) && !s.NoNewPrivs && slices.ContainsFunc(g.snap.Powers.Programs, func(p snapshot.GainProgram) bool {
+		ok, _ := sees(g.snap, s, p.Path, toRun)
+		return ok && p.SetUID != nil && *p.SetUID == 0 && runs(s, &p)
+	})
 }
 
 // capabilityEdge is what one capability gives (capabilities(7)).
@@ -291,8 +327,9 @@ func always(*Graph, *State) bool { return true }
 // onFiles says of a state that it sees the files of the host.
 func onFiles(_ *Graph, s *State) bool { return s.Place != InContainer }
 
-// Capabilities that a kernel can take the use of from everybody.
+// Capabilities that a kernel can take the use of from everybody, and others of which more is to be said.
 const (
+	capSysChroot = 18
 	capSysModule = 16
 	capSysPtrace = 19
 )
@@ -323,9 +360,11 @@ var capabilityEdges = []capabilityEdge{
 	{"chown", 0, Root, "makes every file of the host its own, which it sees", "", onFiles, true},
 	{"fowner", 3, Root, "changes the permissions of every file of the host, which it sees", "", onFiles, true},
 	{"setuid", 7, Root, "becomes every user among the host's files", "", onFiles, false},
-	{"setgid", 6, Secret, "becomes a member of every group among the host's files", "", onFiles, false},
+	{"setgid", capSetgid, Secret, "becomes a member of every group among the host's files", "", onFiles, false},
 	{"setfcap", 31, Root, "gives capabilities to programs of the host", "", onFiles, true},
 	{"net_admin", 12, Filter, "over the host's network rewrites its packet filter", "", func(_ *Graph, s *State) bool { return s.HostNet }, false},
+	{"sys_chroot", capSysChroot, Root, "starts a set-id program in a directory of its own as /, by a loader of its own", "", startsSetUID, false},
+	{"mknod", capMknod, Root, "makes files for the disks of the host, and opens them", "which devices its control group lets it use was not followed", onFiles, true},
 	{"bpf", 39, Root, "loads programs into the kernel", "what programs CAP_BPF can load without CAP_PERFMON and CAP_NET_ADMIN was not followed", always, false},
 	{"mac_admin", 33, Root, "changes security labels", "what the labels of the host keep closed was not followed", always, false},
 }
