@@ -181,5 +181,8 @@ func (l *levers) gain(p string, st host.Stat) (snapshot.GainProgram, bool) {
 	if g.SetUID == nil && g.SetGID == nil && g.Caps == "" && g.Inherits == "" || noSetUID(l.w.mounts, p) {
 		return g, false
 	}
+	if g.Gates, err = l.w.gates([]snapshot.Permit{{Who: snapshot.PermitAll, At: path.Dir(p)}}); err != nil {
+		l.out.partialIn("programs", "the way to %s: %v", p, err)
+	}
 	return g, true
 }

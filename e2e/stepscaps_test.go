@@ -64,6 +64,12 @@ func TestCapabilitiesAreSteps(t *testing.T) {
 			"/usr/local/bin/perl /usr/bin/su /opt/job; cp /opt/job/proof /run/steps/proof", "", asRoot, "setcap -r /usr/local/bin/perl; rm -f /opt/job/proof",
 		},
 	})
+	takeSteps(t, map[string]step{
+		"a set-id program until its directory is closed": {
+			power.Root, power.ByProgram, "mkdir -p /opt/job; cp /usr/bin/find /opt/job; chmod 4755 /opt/job/find; chmod 755 /opt/job", "/opt/job/find /opt -maxdepth 0 -exec sh -p -c 'id -u >/run/steps/proof' ';'",
+			"", asRoot, "chmod 700 /opt/job",
+		},
+	})
 	t.Run("CAP_MKNOD", func(t *testing.T) {
 		bed.Shell(t, "cp /run/c/d /usr/local/bin/perl; setcap cap_mknod=ep /usr/local/bin/perl; mknod -m 600 /dev/loop41 b 7 41 || true; printf '0%%2000s' . >/run/c/img; losetup /dev/loop41 /run/c/img")
 		defer bed.Shell(t, "losetup -d /dev/loop41")

@@ -456,11 +456,11 @@ func (k *checker) programs(st *State) error {
 	}
 	for _, p := range k.s.Powers.Programs {
 		for _, a := range k.s.Powers.Accounts {
-			if path.Base(p.Path) == "su" && p.SetUID != nil && runs(st, &p) && k.gets(st, p.Path, false, true) && a.NoPassword && a.Login && a.UID != st.UID && (a.UID == 0 || !k.turned(st, &a)) {
+			if path.Base(p.Path) == "su" && p.SetUID != nil && runs(st, &p) && k.starts(st, &p) && a.NoPassword && a.Login && a.UID != st.UID && (a.UID == 0 || !k.turned(st, &a)) {
 				return fmt.Errorf("uid %d needs no password of %s", st.UID, a.Name)
 			}
 		}
-		if harmless(p.Path) && !k.loads(st, &p) || !runs(st, &p) || !k.gets(st, p.Path, false, true) || p.SetUID != nil && *p.SetUID == st.UID {
+		if harmless(p.Path) && !k.loads(st, &p) || !runs(st, &p) || !k.starts(st, &p) || p.SetUID != nil && *p.SetUID == st.UID {
 			continue
 		}
 		if p.SetGID == nil && p.SetUID == nil && (!st.Unbound || p.Caps == "") && snapshot.Caps(p.Caps)&^st.Lacks == 0 && snapshot.Caps(p.Inherits)&st.Inherits == 0 {

@@ -40,7 +40,7 @@ func (k *checker) capabilities(st *State) error {
 // ofGroupsAndRoots refuses what becomes a member of groups that are not among the states, and what starts a program of root by a loader of its own.
 func (k *checker) ofGroupsAndRoots(st *State) error {
 	if st.Caps&(1<<18) != 0 && !st.NoNewPrivs && slices.ContainsFunc(k.s.Powers.Programs, func(p snapshot.GainProgram) bool {
-		return p.SetUID != nil && *p.SetUID == 0 && runs(st, &p) && k.gets(st, p.Path, false, true)
+		return p.SetUID != nil && *p.SetUID == 0 && runs(st, &p) && k.starts(st, &p)
 	}) {
 		return fmt.Errorf("CAP_SYS_CHROOT has a program of root run by another loader")
 	}
@@ -66,4 +66,13 @@ func (k *checker) ofGroupsAndRoots(st *State) error {
 		}
 	}
 	return nil
+}
+
+// starts says whether a state gets to a program and may have its powers.
+func (k *checker) starts(st *State, p *snapshot.GainProgram) bool {
+	kept := false
+	for _, d := range p.Gates {
+		kept = kept || st.Caps&(1<<1|1<<2) == 0 && !slices.ContainsFunc(d.Permits, func(q snapshot.Permit) bool { return holds(st, q) })
+	}
+	return k.getsBy(st, p.Path, false, true, kept)
 }

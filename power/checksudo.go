@@ -14,7 +14,7 @@ func (k *checker) tool(st *State, name string) bool {
 	lacking := st.Place == Apart
 	for _, p := range k.s.Powers.Programs {
 		if base := path.Base(p.Path); (base == name || base == name+"-rs") && p.SetUID != nil {
-			if lacking = false; k.gets(st, p.Path, false, true) {
+			if lacking = false; k.starts(st, &p) {
 				return true
 			}
 		}

@@ -57,3 +57,29 @@ func TestReadingProgramsOfRootReadSecrets(t *testing.T) {
 		}
 	}
 }
+
+// TestProgramsBehindClosedDirectories: a set-id program gives nothing to who does not get through the directories on the way to it.
+func TestProgramsBehindClosedDirectories(t *testing.T) {
+	gate := func(permits ...snapshot.Permit) []snapshot.Gate {
+		return []snapshot.Gate{{At: "/opt/d", Permits: permits}}
+	}
+	for name, c := range map[string]struct {
+		gates []snapshot.Gate
+		caps  uint64
+		want  power.Verdict
+	}{
+		"an open way":                    {nil, 0, power.Yes},
+		"a directory of root":            {gate(), 0, power.No},
+		"a directory of another group":   {gate(ofGroup(disks, "/opt/d")), 0, power.No},
+		"a directory of its group":       {gate(ofGroup(staff, "/opt/d")), 0, power.Yes},
+		"root's, by CAP_DAC_READ_SEARCH": {gate(), 1 << 2, power.Yes},
+	} {
+		s := quiet()
+		s.Powers.Programs = append(s.Powers.Programs, snapshot.GainProgram{Path: "/opt/d/find", Mode: 0o755, SetUID: new(int), Gates: c.gates})
+		st := onHost()
+		st.Caps = c.caps
+		if a := answer(t, s, st, power.Root); a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, a.Path, a.Because)
+		}
+	}
+}

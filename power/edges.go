@@ -306,7 +306,7 @@ func (g *Graph) everyGroup(s *State) *State {
 // startsSetUID says whether a state can run a set-id program of root. Which loader starts one is looked up from the directory that its starter has as /.
 func startsSetUID(g *Graph, s *State) bool {
 	return onFiles(g, s) && !s.NoNewPrivs && slices.ContainsFunc(g.snap.Powers.Programs, func(p snapshot.GainProgram) bool {
-		ok, _ := sees(g.snap, s, p.Path, toRun)
+		ok, _ := getsTo(g.snap, s, &p)
 		return ok && p.SetUID != nil && *p.SetUID == 0 && runs(s, &p)
 	})
 }
@@ -409,7 +409,7 @@ func (g *Graph) byPassword(s *State) (list []Edge) {
 		return nil
 	}
 	i := slices.IndexFunc(g.snap.Powers.Programs, func(p snapshot.GainProgram) bool {
-		ok, _ := sees(g.snap, s, p.Path, toRun)
+		ok, _ := getsTo(g.snap, s, &p)
 		return ok && path.Base(p.Path) == "su" && p.SetUID != nil && runs(s, &p)
 	})
 	if i < 0 {
@@ -424,7 +424,7 @@ func (g *Graph) byPassword(s *State) (list []Edge) {
 		if e.To = g.account(a.UID); a.UID == 0 {
 			e.To, e.Goal = nil, Root
 		}
-		if _, e.Unknown = sees(g.snap, s, g.snap.Powers.Programs[i].Path, toRun); e.Unknown == "" && !g.snap.Powers.EmptyPasswords {
+		if _, e.Unknown = getsTo(g.snap, s, &g.snap.Powers.Programs[i]); e.Unknown == "" && !g.snap.Powers.EmptyPasswords {
 			e.Unknown = "whether su takes the empty password of " + a.Name + " was not followed (pam.d(5))"
 		}
 		list = append(list, e)

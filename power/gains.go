@@ -117,7 +117,7 @@ func (g *Graph) byPrograms(s *State) (list []Edge) {
 		if !runs(s, p) {
 			continue
 		}
-		ok, why := sees(g.snap, s, p.Path, toRun)
+		ok, why := getsTo(g.snap, s, p)
 		if !ok {
 			continue
 		}
@@ -127,6 +127,15 @@ func (g *Graph) byPrograms(s *State) (list []Edge) {
 		}
 	}
 	return list
+}
+
+// getsTo says whether a state gets to a program, by the directories on the way and its mounts, and why that is not known.
+func getsTo(snap *snapshot.Snapshot, s *State, p *snapshot.GainProgram) (ok bool, unsure string) {
+	shut := !s.has(capDACOverride) && !s.has(capDACReadSearch) && slices.ContainsFunc(p.Gates, func(d snapshot.Gate) bool { return permitted(s, d.Permits) == nil })
+	if s.Place != Apart {
+		return s.Place == OnHost && !shut, ""
+	}
+	return seesBy(snap, s, p.Path, toRun, shut)
 }
 
 // runs says whether a state can run a program, by its mode.

@@ -28,7 +28,7 @@ func (g *Graph) byTable(s *State, e Edge) (list []Edge) {
 	}
 	for _, l := range later {
 		runs := slices.ContainsFunc(g.snap.Powers.Programs, func(p snapshot.GainProgram) bool {
-			ok, _ := sees(g.snap, s, p.Path, toRun)
+			ok, _ := getsTo(g.snap, s, &p)
 			return ok && path.Base(p.Path) == l.program && (p.SetGID != nil || p.SetUID != nil) && runs(s, &p)
 		})
 		if !runs || !slices.ContainsFunc(l.kept, func(dir string) bool { ok, _ := sees(g.snap, s, dir, toWrite); return ok }) {

@@ -167,7 +167,7 @@ func (g *Graph) hasTool(s *State, names ...string) (ok bool, unsure string) {
 			continue
 		}
 		found = true
-		switch can, why := sees(g.snap, s, p.Path, toRun); {
+		switch can, why := getsTo(g.snap, s, p); {
 		case can && why == "":
 			return true, ""
 		case can:

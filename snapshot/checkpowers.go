@@ -26,20 +26,18 @@ func (s *Snapshot) checkPowers() error {
 				return wrong("no absolute path", "powers.files[%d].permits[%d]", i, j)
 			}
 		}
-		for j := range f.Gates {
-			if !path.IsAbs(f.Gates[j].At) {
-				return wrong("no absolute path", "powers.files[%d].gates[%d]", i, j)
-			}
-			for l := range f.Gates[j].Permits {
-				if err := oneOf(f.Gates[j].Permits[l].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "powers.files[%d].gates[%d].permits[%d].who", i, j, l); err != nil {
-					return err
-				}
-			}
+		if err := checkGates(f.Gates, "powers.files", i); err != nil {
+			return err
 		}
 		for j := range f.Permits {
 			if err := oneOf(f.Permits[j].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "powers.files[%d].permits[%d].who", i, j); err != nil {
 				return err
 			}
+		}
+	}
+	for i := range p.Programs {
+		if err := checkGates(p.Programs[i].Gates, "powers.programs", i); err != nil {
+			return err
 		}
 	}
 	for i := range p.Views {
@@ -62,6 +60,21 @@ func (s *Snapshot) checkPowers() error {
 	}
 	if p.Searched != "" && !slices.Contains([]string{SearchedPath, SearchedAll}, p.Searched) {
 		return wrong("neither "+SearchedPath+" nor "+SearchedAll, "powers.searched")
+	}
+	return nil
+}
+
+// checkGates refuses directories on the way to something that are none.
+func checkGates(gates []Gate, of string, i int) error {
+	for j := range gates {
+		if !path.IsAbs(gates[j].At) {
+			return wrong("no absolute path", "%s[%d].gates[%d]", of, i, j)
+		}
+		for l := range gates[j].Permits {
+			if err := oneOf(gates[j].Permits[l].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "%s[%d].gates[%d].permits[%d].who", of, i, j, l); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -151,6 +151,8 @@ type GainProgram struct {
 	Mode uint32 `json:"mode"`
 	UID  int    `json:"uid"`
 	GID  int    `json:"gid"`
+	// Gates are the directories on the way to it that not everybody gets through.
+	Gates []Gate `json:"gates,omitempty"`
 	// LoadsHere: it loads libraries from the directory in which it is started. LoadsUnread is why it is not known which it loads.
 	LoadsHere   bool   `json:"loadsHere,omitempty"`
 	LoadsUnread string `json:"loadsUnread,omitempty"`
