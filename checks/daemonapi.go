@@ -26,7 +26,8 @@ type daemonAPI struct {
 	addrs  []string // ADDRESS:PORT, or :PORT
 	verify string   // true, false, or "" where that is not known
 	source string
-	err    error // not all of it was read
+	err    error  // not all of it was read
+	why    string // why it is not known whether it asks, where all of it was read
 	// leads is the control socket that a program leads to which passes connections on.
 	leads string
 }
@@ -103,41 +104,51 @@ func tcpAddress(host string, port int) (string, bool) {
 	return rest, true
 }
 
+// dockerFile is what daemon.json says of the interface.
+type dockerFile struct {
+	Hosts     []string `json:"hosts"`
+	TLS       bool     `json:"tls"`
+	TLSVerify *bool    `json:"tlsverify"`
+}
+
+// verify says whether dockerd asks for certificates. With TLS, and without a word of it, those of today do, and older ones did not.
+func (c *dockerFile) verify(argv []string) (verify, why string) {
+	told := anyArgument(argv, "--tlsverify") || c.TLSVerify != nil
+	switch {
+	case hasFlag(argv, "--tlsverify") || c.TLSVerify != nil && *c.TLSVerify:
+		return "true", ""
+	case !told && (hasFlag(argv, "--tls") || c.TLS):
+		return "", "it is told tls, and whether it asks for certificates without tlsverify hangs on its version"
+	}
+	return "false", ""
+}
+
 // dockerAPI reads -H and daemon.json. Sockets that systemd hands it are told by who has them.
 func (s *Scan) dockerAPI(p *process) daemonAPI {
-	d := daemonAPI{verify: "false", source: "arguments"}
+	d := daemonAPI{source: "arguments"}
 	hosts := append(optionValues(p.argv, "-H", "--host"), optionValues(p.argv, "-DH")...)
-	tls := hasFlag(p.argv, "--tls") || hasFlag(p.argv, "--tlsverify")
-	if hasFlag(p.argv, "--tlsverify") {
-		d.verify = "true"
-	}
+	tls := hasFlag(p.argv, "--tls") || anyArgument(p.argv, "--tlsverify")
 	file := "/etc/docker/daemon.json"
 	if v := argument(p.argv, "--config-file"); v != "" {
 		file = v
 	}
 	b, err := s.readAtStart(p, file)
-	var cfg struct {
-		Hosts     []string `json:"hosts"`
-		TLS       bool     `json:"tls"`
-		TLSVerify bool     `json:"tlsverify"`
-	}
+	var cfg dockerFile
 	if err == nil {
 		d.source = file
 		if json.Unmarshal(b, &cfg) != nil {
 			err = fmt.Errorf("%s: %w", file, errMalformed)
 		}
 	}
+	d.verify, d.why = cfg.verify(p.argv)
 	if err != nil && !gone(err) {
 		d.err = err
 		if d.verify != "true" {
 			d.verify = ""
 		}
 	}
-	if cfg.TLSVerify {
-		d.verify = "true"
-	}
 	port := 2375
-	if tls || cfg.TLS || cfg.TLSVerify {
+	if tls || cfg.TLS || cfg.TLSVerify != nil {
 		port = 2376
 	}
 	for _, h := range append(hosts, cfg.Hosts...) {
@@ -388,7 +399,7 @@ func (d daemonAPI) fact(p *process) snapshot.DaemonTLS {
 	if t.API == nil {
 		t.API = []string{}
 	}
-	reason := "it is not known whom it lets in"
+	reason := cmp.Or(d.why, "it is not known whom it lets in")
 	if d.err != nil {
 		reason = d.err.Error()
 		read = toFact("", d.err)

@@ -76,17 +76,17 @@ func (s *Scan) heldDocker(argv []string) snapshot.Fact {
 		file = v
 	}
 	b, err := s.Host.ReadFile(file)
-	var cfg struct {
-		TLSVerify bool `json:"tlsverify"`
-	}
+	var cfg dockerFile
 	if err == nil && json.Unmarshal(b, &cfg) != nil {
 		err = errMalformed
 	}
+	verify, why := cfg.verify(argv)
 	switch {
-	case hasFlag(argv, "--tlsverify") || cfg.TLSVerify:
-		return present("true")
+	case verify == "true":
 	case err != nil && !gone(err):
 		return toFact("", err)
+	case verify == "":
+		return snapshot.Fact{State: snapshot.Error, Reason: why}
 	}
-	return present("false")
+	return present("%s", verify)
 }

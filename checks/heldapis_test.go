@@ -43,6 +43,7 @@ func TestInterfacesThatSystemdHolds(t *testing.T) {
 		"podman, taken back":          {with(podman, "etc/systemd/system/podman.socket.d/tcp.conf", "[Socket]\nListenStream=8888\nListenStream=\nListenStream=/run/x.sock\n"), nil, ""},
 		"docker, a port":              {docker("docker.socket", "ListenStream=2375\n", "/usr/bin/dockerd -H fd://", ""), []string{":2375"}, "false"},
 		"docker, with certificates":   {docker("docker.socket", "ListenStream=[::]:2376\n", "/usr/bin/dockerd -H fd:// --tlsverify", ""), []string{":2376"}, "true"},
+		"docker, with TLS alone":      {docker("docker.socket", "ListenStream=2376\n", "/usr/bin/dockerd -H fd:// --tls", ""), []string{":2376"}, ""},
 		"docker, by its file":         {docker("docker.socket", "ListenStream=2376\n", "/usr/bin/dockerd -H fd://", `{"tlsverify": true}`), []string{":2376"}, "true"},
 		"docker, a file that is none": {docker("docker.socket", "ListenStream=2376\n", "/usr/bin/dockerd -H fd://", `{"tls`), []string{":2376"}, ""},
 		"docker, a unit of its own": {
