@@ -100,6 +100,25 @@ func TestWorkersOfSaltAreServers(t *testing.T) {
 	}
 }
 
+// TestWorkersOfSquidAreServers: the worker of Squid of Debian 12 holds its port; the first process has stepped down for a while (its real uid is 13).
+func TestWorkersOfSquidAreServers(t *testing.T) {
+	proc := func(argv ...string) *process {
+		p := &process{argv: argv}
+		p.Exe = "/usr/sbin/squid"
+		return p
+	}
+	worker, first := proc("(squid-1)", "--kid", "squid-1", "--foreground", "-sYC"), proc()
+	first.setID = true
+	if v, ok := managed(worker); !ok || v.Name != "Squid" || works(worker, first) {
+		t.Error("the worker of Squid is not looked at")
+	}
+	worker.PID = 77
+	m, _ := scanWithProcess(t, map[string]string{"etc/squid/squid.conf": "http_access allow all\n"}).dataSettings(worker, "Squid")
+	if m["login"].Value != dataNone {
+		t.Errorf("the worker of Squid: %+v", m)
+	}
+}
+
 // TestTextsOfHCL: blocks, attributes, lists, comments and JSON come to the same settings, and what is cut off or deeper than is read is an error.
 func TestTextsOfHCL(t *testing.T) {
 	for text, want := range map[string]map[string][]string{

@@ -155,7 +155,7 @@ func works(p, parent *process) bool {
 	if parent == nil || parent.Exe != p.Exe {
 		return false
 	}
-	if own, ok := managed(p); ok && own.Name == "Salt" { // its workers have its sockets
+	if own, ok := managed(p); ok && (own.Name == "Salt" || own.Name == "Squid") { // its workers have its sockets
 		return false
 	}
 	if _, named := managers[p.exeBase()]; named {
