@@ -55,6 +55,30 @@ func TestNamesOfProcessesKeepNothingOpen(t *testing.T) {
 	}
 }
 
+// TestSocketsThatRootOpened: a daemon that became another user, without a unit of systemd to tell whose it is (openvpn --user nobody), has the socket that root
+// opened. A user's program, or a container's, has none of root's.
+func TestSocketsThatRootOpened(t *testing.T) {
+	for name, c := range map[string]struct {
+		process snapshot.Process
+		opened  int
+		kept    bool
+	}{
+		"a daemon that became nobody": {snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 65534}, 0, true},
+		"opened by the user":          {snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 65534}, 65534, false},
+		"a user's program":            {snapshot.Process{Exe: "/home/mal/openvpn", ExeWord: snapshot.WordOf(1001), UID: 1001}, 0, false},
+		"a container's":               {snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 65534, Container: "c"}, 0, false},
+	} {
+		s := fixtures.Host()
+		c.process.PID = 77
+		s.Processes.List = []snapshot.Process{c.process}
+		s.Listeners.Sockets = []snapshot.Socket{{Proto: "udp", Family: 4, Addr: "0.0.0.0", Port: 5353, UID: c.opened, Owners: []snapshot.Owner{{PID: 77, Comm: "openvpn"}}}}
+		p := Make(new(finding.Report), s, zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}, Options{Mode: DefaultDeny})
+		if got := slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Proto == "udp" && f.Port == 5353 }); got != c.kept {
+			t.Errorf("%s: kept %v: %+v", name, got, p.Keeps)
+		}
+	}
+}
+
 // TestRawSocketsOfOthersKeepNothingOpen: a protocol without ports is kept for a daemon that root answers for. To listen for one needs CAP_NET_RAW
 // alone, which containers have; those in a network of their own are not the host's.
 func TestRawSocketsOfOthersKeepNothingOpen(t *testing.T) {
