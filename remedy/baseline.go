@@ -16,7 +16,7 @@ func (p *Plan) unfit(s *snapshot.Snapshot, m *zones.Map) string {
 	switch {
 	case !p.administered(s, m):
 		return "no management zone is configured or in use, and nobody is logged in over SSH from outside of workloads: the baseline would lock everybody out; " +
-			"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS"
+			fmt.Sprintf("configure the zone, or say who keeps access with --keep tcp/%d@ADDRESS", loginPort(s))
 	case s.Network.LinkNamed("kube-ipvs0") != nil:
 		return "IPVS takes what is sent to services of the cluster out of the way of packets where the baseline would drop it: use the mode nftables of kube-proxy"
 	}

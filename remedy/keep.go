@@ -258,6 +258,17 @@ func logins(s *snapshot.Snapshot, m *zones.Map) []Flow {
 	return list
 }
 
+// loginPort is the port that an SSH server of the host listens on for others, 22 where none is seen.
+func loginPort(s *snapshot.Snapshot) int {
+	for i := range s.Listeners.Sockets {
+		k := &s.Listeners.Sockets[i]
+		if at, ok := boundAt(k); ok && !at.IsLoopback() && onHost(s, k) && servesSSH(s, k) {
+			return k.Port
+		}
+	}
+	return 22
+}
+
 // servesSSH says of a listening socket that it is that of an SSH server by which the host is administered.
 func servesSSH(s *snapshot.Snapshot, k *snapshot.Socket) bool {
 	return k.Proto == "tcp" && (k.Port == 22 && vouched(s, k) ||

@@ -89,3 +89,19 @@ func TestSSHOnAPortThatABaselineDrops(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoKeepsAccessIsToldThePort: what is said to be asked for lets a baseline be made.
+func TestWhoKeepsAccessIsToldThePort(t *testing.T) {
+	s, outside := sshOn(2222), zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
+	p := Make(asked(zones.External, 2375), s, outside, Options{Mode: DefaultDeny})
+	if !strings.HasSuffix(p.NoBaseline(), "--keep tcp/2222@ADDRESS") {
+		t.Fatalf("%q", p.NoBaseline())
+	}
+	opt, err := ParseOptions(nil, []string{"tcp/2222@192.0.2.7"})
+	if opt.Mode = DefaultDeny; err != nil || Make(asked(zones.External, 2375), s, outside, opt).Mode != DefaultDeny {
+		t.Errorf("what is said makes no baseline: %v", err)
+	}
+	if p := Make(asked(zones.External, 2375), sshOn(), outside, Options{Mode: DefaultDeny}); !strings.HasSuffix(p.NoBaseline(), "--keep tcp/22@ADDRESS") {
+		t.Errorf("no server is seen: %q", p.NoBaseline())
+	}
+}
