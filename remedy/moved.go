@@ -9,6 +9,15 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
+// asNow are the denials of a finding that a plan closes, and where what they were about is now.
+func (p *Plan) asNow(now *snapshot.Snapshot, t *Target) []finding.Deny {
+	list := slices.Clone(t.Denies)
+	for i := range t.Denies {
+		list = append(list, p.moved(now, &t.Denies[i])...)
+	}
+	return list
+}
+
 // moved is a denial as it is now, where what it was about listens elsewhere: its port at other addresses, since the host has others, or of SSH
 // another port. Where something listens as before, what else does is something else.
 func (p *Plan) moved(now *snapshot.Snapshot, d *finding.Deny) (list []finding.Deny) {

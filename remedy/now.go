@@ -116,10 +116,7 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 	today := &Plan{Mode: Targeted, Keeps: p.Keeps}
 	done := map[string]bool{}
 	for _, t := range p.Closes {
-		denies := slices.Clone(t.Denies)
-		for i := range t.Denies {
-			denies = append(denies, p.moved(now, &t.Denies[i])...)
-		}
+		denies := p.asNow(now, &t)
 		for i := range denies {
 			k := fmt.Sprint(t.Check, denies[i], t.Except) // findings about many pairs of interfaces ask for the same
 			if done[k] {
