@@ -3,6 +3,7 @@ package ruleset
 import (
 	"bytes"
 	"math"
+	"strconv"
 )
 
 // XtLength matches the length of a packet, of IPv6 with the header.
@@ -52,6 +53,7 @@ const WrittenData = "the data"
 // XtText is a text that is looked for in a packet: anywhere in it, if it has no bounds.
 type XtText struct {
 	Text    []byte // in small letters
+	Shown   string // as it is written in the rule, in quotes, cut where it is long
 	Inverts bool
 	Bounded bool
 }
@@ -62,8 +64,10 @@ func (x *XtWritten) Text() *XtText {
 	if x.What != WrittenData || len(x.By) <= flags || x.By[length] == 0 || int(x.By[length]) > length-pattern {
 		return nil
 	}
+	const mostShown = 40
+	text := x.By[pattern : pattern+int(x.By[length])]
 	return &XtText{
-		Text: bytes.ToLower(x.By[pattern : pattern+int(x.By[length])]), Inverts: x.By[flags]&1 != 0,
+		Text: bytes.ToLower(text), Shown: strconv.QuoteToASCII(string(text[:min(len(text), mostShown)])), Inverts: x.By[flags]&1 != 0,
 		Bounded: ne.Uint16(x.By) != 0 || ne.Uint16(x.By[to:]) != math.MaxUint16,
 	}
 }

@@ -143,10 +143,21 @@ func (w *walk) written(x *ruleset.XtWritten, r *rule) verdict {
 	at := w.at
 	is := w.choose(2, r, x.What+" of the packet") == 1
 	if w.region == nil && w.apart(viewsOf[x.What]) {
-		w.choices[at].states = []state{{packet.AsSent, x.What + " of the packet: not as the rule asks"}, {packet.AsSent, x.What + " of the packet: as the rule asks"}}
+		w.choices[at].states = writtenStates(x)
 	}
 	w.said = append(w.said, said{x.What, x.By, is})
 	return decide(is)
+}
+
+// writtenStates are the conditions of a packet that is not as a match asks, and of one that is.
+func writtenStates(x *ruleset.XtWritten) []state {
+	not, is := x.What+" of the packet: not as the rule asks", x.What+" of the packet: as the rule asks"
+	if t := x.Text(); t != nil {
+		if not, is = "the packet does not have the text "+t.Shown, "the packet has the text "+t.Shown; t.Inverts {
+			not, is = is, not
+		}
+	}
+	return []state{{packet.AsSent, not}, {packet.AsSent, is}}
 }
 
 // together says whether there surely is a packet that has, or has not, the text of a match, and is as the way has taken it for other ones. One
