@@ -77,6 +77,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.supervised()
 	l.kernel()
 	l.sockets(procs)
+	l.running(procs)
 	l.loader("/etc/ld.so.conf", map[string]bool{})
 	l.modules()
 	l.named()

@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/bed"
@@ -60,4 +62,42 @@ func TestModulesAreSteps(t *testing.T) {
 			"echo 'id -u >/run/steps/proof' >>/opt/job/run", "/opt/job/run -c true", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job/run; printf '#!/bin/sh\n' >/opt/job/run",
 		},
 	})
+}
+
+// TestProcessesOfRootAreSteps: what others write of what a process of root runs is told, by its program or the script that it was given, and a shell does run what
+// is added to its script.
+func TestProcessesOfRootAreSteps(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	bed.Need(t, "setpriv", "sh", "sleep")
+	agentScene(t)
+	for name, c := range map[string]struct {
+		prepare string
+		args    []string
+		object  string
+		runs    bool
+	}{
+		"a script":  {"printf 'sleep 6\n' >/opt/job/run; chmod 666 /opt/job/run", []string{"/bin/sh", "/opt/job/run"}, "/opt/job/run", true},
+		"one here":  {"printf 'sleep 6\n' >/opt/job/run; chmod 666 /opt/job/run", []string{"/bin/sh", "-c", "cd /opt/job; exec sh run"}, "/opt/job/run", true},
+		"a program": {"cp /usr/bin/sleep /opt/job/run; chmod 777 /opt/job", []string{"/opt/job/run", "6"}, "/opt/job/run", false},
+		"its own":   {"printf 'sleep 6\n' >/opt/job/run", []string{"/bin/sh", "/opt/job/run"}, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bed.Shell(t, "rm -rf /opt/job; mkdir -m 755 /opt/job; %s", c.prepare)
+			daemon := exec.CommandContext(t.Context(), c.args[0], c.args[1:]...)
+			if err := daemon.Start(); err != nil {
+				t.Fatal(err)
+			}
+			a := ask(t, power.Root)
+			if told := !a.Unsearched && len(a.Path) > 0; a.Verdict != power.Unknown || told != (c.object != "") || told && !strings.HasPrefix(c.object, a.Path[0].Object) {
+				t.Errorf("%s by %+v, %v", a.Verdict, a.Path, a.Because)
+			}
+			if got := taken(t, "echo 'id -u >/run/steps/proof' >>/opt/job/run", "sleep 7", asRoot); got != c.runs {
+				t.Errorf("the step is taken is %v", got)
+			}
+			_ = daemon.Process.Kill()
+			_ = daemon.Wait()
+		})
+	}
 }

@@ -1,0 +1,47 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// runsNow is why what a process runs is not known to be run once more.
+const runsNow = "whether that process of root is started once more, or still reads its script, was not looked at"
+
+// maxRunning bounds the processes of root whose programs are looked at.
+const maxRunning = 4_000
+
+// running adds the programs of processes of root in the mounts of the host, and the scripts that shells and interpreters among them were given: whoever
+// started them starts them again, and a shell reads its script as it goes. What people run in their sessions is theirs to end.
+func (l *levers) running(procs []*process) {
+	init, seen := l.s.initNS(), map[string]bool{}
+	for _, p := range procs {
+		if p.UID != 0 || p.Container != "" || p.Leader != 0 || p.setID || p.NS.Mnt != init.Mnt || p.NS.User != init.User || !path.IsAbs(p.Exe) ||
+			strings.HasPrefix(p.Unit, "session-") || p.PID == os.Getpid() {
+			continue
+		}
+		words := []string{p.Exe}
+		if name := path.Base(p.Exe); len(p.argv) > 1 && (shellNames.MatchString(name) || interpreting.MatchString(name)) {
+			words = append(words, p.argv[1:]...)
+		}
+		if k := strings.Join(words, "\x00"); seen[k] {
+			continue
+		} else if seen[k] = true; len(seen) > maxRunning {
+			l.out.partialIn("files", "root runs more programs than are looked at")
+			return
+		}
+		dir, err := l.s.Host.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID))
+		if err != nil {
+			dir = "" // it ended
+		}
+		l.words(words, snapshot.LeverFile{
+			Kind: snapshot.LeverProgram, By: "process " + p.Comm, Trigger: snapshot.TriggerRestart, Unsure: runsNow,
+		}, runsHere{dir: dir})
+	}
+}
