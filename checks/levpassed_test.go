@@ -158,6 +158,8 @@ func TestFormsOfShellLines(t *testing.T) {
 		"sh <":              {c("sh < /opt/a"), true},
 		"sh -s <":           {c("bash -s x < /opt/a"), true},
 		"cat | sh":          {c("cat /opt/a | sh"), false},
+		"tee <":             {c("tee /etc/cron.d/b </opt/a"), false},
+		"cat | tee":         {c("cat /opt/a | tee /etc/cron.d/b"), false},
 		"xargs -a":          {c("xargs -a /opt/a sh -c"), false},
 		"| xargs":           {c("cat /opt/a | xargs -n1 sh"), false},
 		"find -exec {}":     {c("find /opt/d -type f -exec {} ';'"), false},
