@@ -26,11 +26,15 @@ func (l *levers) running(procs []*process) {
 			strings.HasPrefix(p.Unit, "session-") || p.PID == os.Getpid() {
 			continue
 		}
-		words := []string{p.Exe}
-		if name := path.Base(p.Exe); len(p.argv) > 1 && (shellNames.MatchString(name) || interpreting.MatchString(name)) {
+		words, script := []string{p.Exe}, ""
+		switch name := path.Base(p.Exe); {
+		case len(p.argv) < 2:
+		case shellNames.MatchString(name):
 			words = append(words, p.argv[1:]...)
+		case interpreting.MatchString(name) && !options.MatchString(p.argv[1]): // what others' texts mention besides is not what they run
+			script = p.argv[1]
 		}
-		if k := strings.Join(words, "\x00"); seen[k] {
+		if k := strings.Join(words, "\x00") + "\x00" + script; seen[k] {
 			continue
 		} else if seen[k] = true; len(seen) > maxRunning {
 			l.out.partialIn("files", "root runs more programs than are looked at")
@@ -40,8 +44,10 @@ func (l *levers) running(procs []*process) {
 		if err != nil {
 			dir = "" // it ended
 		}
-		l.words(words, snapshot.LeverFile{
-			Kind: snapshot.LeverProgram, By: "process " + p.Comm, Trigger: snapshot.TriggerRestart, Unsure: runsNow,
-		}, runsHere{dir: dir})
+		as := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: "process " + p.Comm, Trigger: snapshot.TriggerRestart, Unsure: runsNow}
+		l.words(words, as, runsHere{dir: dir})
+		if as.Path = below(dir, script); script != "" && as.Path != "" {
+			l.add(as)
+		}
 	}
 }

@@ -70,7 +70,7 @@ func TestProcessesOfRootAreSteps(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	bed.Need(t, "setpriv", "sh", "sleep")
+	bed.Need(t, "setpriv", "sh", "sleep", "/usr/bin/python3")
 	agentScene(t)
 	for name, c := range map[string]struct {
 		prepare string
@@ -78,13 +78,15 @@ func TestProcessesOfRootAreSteps(t *testing.T) {
 		object  string
 		runs    bool
 	}{
-		"a script":  {"printf 'sleep 6\n' >/opt/job/run; chmod 666 /opt/job/run", []string{"/bin/sh", "/opt/job/run"}, "/opt/job/run", true},
-		"one here":  {"printf 'sleep 6\n' >/opt/job/run; chmod 666 /opt/job/run", []string{"/bin/sh", "-c", "cd /opt/job; exec sh run"}, "/opt/job/run", true},
-		"a program": {"cp /usr/bin/sleep /opt/job/run; chmod 777 /opt/job", []string{"/opt/job/run", "6"}, "/opt/job/run", false},
-		"its own":   {"printf 'sleep 6\n' >/opt/job/run", []string{"/bin/sh", "/opt/job/run"}, "", false},
+		"a script":  {"echo 'while ! test -e /run/steps/go; do sleep 0.2; done' >/opt/job/run; chmod 666 /opt/job/run", []string{"/bin/sh", "/opt/job/run"}, "/opt/job/run", true},
+		"one here":  {"echo 'while ! test -e /run/steps/go; do sleep 0.2; done' >/opt/job/run; chmod 666 /opt/job/run", []string{"/bin/sh", "-c", "cd /opt/job; exec sh run"}, "/opt/job/run", true},
+		"a program": {"cp /usr/bin/sleep /opt/job/run; chmod 777 /opt/job", []string{"/opt/job/run", "600"}, "/opt/job/run", false},
+		"of Python": {"echo 'import time; time.sleep(600)' >/opt/job/run; chmod 666 /opt/job/run", []string{"/usr/bin/python3", "/opt/job/run"}, "/opt/job/run", false},
+		"a mention": {"echo 'import time; time.sleep(600); a = \"/opt/job/a\"' >/opt/job/run; touch /opt/job/a; chmod 666 /opt/job/a", []string{"/usr/bin/python3", "/opt/job/run"}, "", false},
+		"its own":   {"echo 'while ! test -e /run/steps/go; do sleep 0.2; done' >/opt/job/run", []string{"/bin/sh", "/opt/job/run"}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bed.Shell(t, "rm -rf /opt/job; mkdir -m 755 /opt/job; %s", c.prepare)
+			bed.Shell(t, "rm -rf /opt/job /run/steps/go; mkdir -m 755 /opt/job; %s", c.prepare)
 			daemon := exec.CommandContext(t.Context(), c.args[0], c.args[1:]...)
 			if err := daemon.Start(); err != nil {
 				t.Fatal(err)
@@ -93,7 +95,7 @@ func TestProcessesOfRootAreSteps(t *testing.T) {
 			if told := !a.Unsearched && len(a.Path) > 0; a.Verdict != power.Unknown || told != (c.object != "") || told && !strings.HasPrefix(c.object, a.Path[0].Object) {
 				t.Errorf("%s by %+v, %v", a.Verdict, a.Path, a.Because)
 			}
-			if got := taken(t, "echo 'id -u >/run/steps/proof' >>/opt/job/run", "sleep 7", asRoot); got != c.runs {
+			if got := taken(t, "echo 'id -u >/run/steps/proof' >>/opt/job/run", "touch /run/steps/go; sleep 2", asRoot); got != c.runs {
 				t.Errorf("the step is taken is %v", got)
 			}
 			_ = daemon.Process.Kill()
