@@ -130,15 +130,15 @@ func TestAgentsAskInADirectoryThatNobodyTrusts(t *testing.T) {
 		maps.Copy(files, c.files)
 		p := &process{argv: []string{"node", "/usr/bin/x", "--yolo"}}
 		p.PID, p.Exe = 77, "/usr/bin/node"
-		got := ""
+		var got strings.Builder
 		for _, b := range agentIn(t, "/p/a/b", files).brakesOf(patternOf(patterns, c.runtime), p) {
-			got += b.Off
+			got.WriteString(b.Off)
 			if b.Unread != "" {
-				got += "unread"
+				got.WriteString("unread")
 			}
 		}
-		if got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+		if got.String() != c.want {
+			t.Errorf("%s: %q, want %q", name, got.String(), c.want)
 		}
 	}
 }
