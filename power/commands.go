@@ -9,8 +9,8 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// commandGives is why it is not known that who runs a command as somebody becomes them; "" if they do.
-func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string {
+// commandGives is why it is not known that who runs a command as somebody becomes them; "" if they do. Of root, more is certain.
+func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string, root bool) string {
 	if text == "ALL" || r.SetEnv {
 		return ""
 	}
@@ -27,24 +27,52 @@ func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string
 	if len(words) == 2 && words[1] == `""` && !g.programOpen(s, words[0]) {
 		return g.aloneGives(words[0])
 	}
-	return g.wordsGive(s, words, strings.ContainsAny(text, "*"))
+	return g.wordsGive(s, words, open(words), root)
 }
 
-// wordsGive is commandGives of words; wild says that there is a * among them, which matches blanks and more arguments.
-func (g *Graph) wordsGive(s *State, words []string, wild bool) string {
+// wordsGive is commandGives of words; wild says that a * among the arguments leaves open what it runs, as it matches blanks and more arguments.
+func (g *Graph) wordsGive(s *State, words []string, wild, root bool) string {
 	name := stem(path.Base(words[0]))
+	anything := runsOthers(name) || writes(name) || root && slices.Contains(rego.Gains().Becomes, name)
 	switch {
 	case slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return commanded(words, &f) && opened(s, &f, "/") != nil }):
 		return ""
 	case slices.Contains(rego.Gains().Typed, name) && !slices.Contains(words, "-Z"):
 		return "" // its user types commands into it, whatever its arguments
 	case narrow(name, words):
-	case (runsOthers(name) || writes(name) || slices.Contains(rego.Gains().Becomes, name)) && (len(words) == 1 || wild && name != "sudoedit"): // whose stars match no slash
+	case anything && (len(words) == 1 || wild && name != "sudoedit"): // whose stars match no slash
 		return ""
-	case asks(name, words[1:]), decidesBy(name, words[1:]):
+	case asks(name, words[1:], root), root && decidesBy(name, words[1:]):
 		return ""
 	}
 	return "what " + words[0] + " lets who runs it do was not followed"
+}
+
+// Programs of which words before others decide what they run: whom they make of who starts them, what they do, and which program or script runs.
+var (
+	ofNames  = strings.Fields("su passwd runuser")
+	ofDoings = strings.Fields("apk at crontab doas machinectl pacman pkexec sudo sudo-rs zypper")
+	ofFirst  = strings.Fields("sh bash dash zsh ksh ash csh tcsh fish python perl ruby lua node php tclsh env nice ionice nohup timeout stdbuf setsid time strace ltrace taskset")
+)
+
+// open says of the words of a command that a * among its arguments leaves open what it runs: what stands before may have decided that.
+func open(words []string) bool {
+	name := stem(path.Base(words[0]))
+	i := 1 + slices.IndexFunc(words[1:], func(w string) bool { return strings.Contains(w, "*") })
+	if i == 0 {
+		return false
+	}
+	before := words[1:i]
+	switch {
+	case slices.Contains(ofNames, name):
+		matched, err := path.Match(words[i], "root")
+		return matched && err == nil && !slices.ContainsFunc(before, func(w string) bool { return name == "passwd" || !slices.Contains(suArgs, w) })
+	case slices.Contains(ofDoings, name):
+		return i == 1 && words[i][0] == '*'
+	case slices.Contains(ofFirst, name):
+		return !slices.ContainsFunc(before, func(w string) bool { return strings.Contains(w, "/") || slices.Contains(asking, name) && w[0] != '-' })
+	}
+	return true
 }
 
 // programOpen says of a program that a state may change it.
@@ -94,17 +122,18 @@ var (
 	suArgs     = strings.Fields("- -l -m -p --login --preserve-environment root")
 )
 
-// asks says of a program that with these arguments it runs as root what its user types.
-func asks(name string, args []string) bool {
+// asks says of a program that with these arguments it runs what its user types, as who it runs as; some do so for root alone.
+func asks(name string, args []string, root bool) bool {
 	only := func(list ...string) bool {
 		return len(args) > 0 && !slices.ContainsFunc(args, func(a string) bool { return !slices.Contains(list, a) })
 	}
-	switch name {
-	case "su":
+	switch {
+	case !root:
+	case name == "su":
 		return only(suArgs...)
-	case "passwd":
+	case name == "passwd":
 		return only("root")
-	case "crontab":
+	case name == "crontab":
 		return only("-e", "-", "-u", "root") && (slices.Contains(args, "-e") || slices.Contains(args, "-"))
 	}
 	return slices.Contains(asking, name) && only(askingArgs...)
@@ -125,7 +154,7 @@ func decidesBy(name string, args []string) bool {
 // besides is what a command surely gives who runs it as root, without making them root: "" if nothing is known.
 func besides(text string) Goal {
 	words := strings.Fields(text)
-	if len(words) == 0 || regular(text) || len(words) > 1 && !strings.Contains(text, "*") {
+	if len(words) == 0 || regular(text) || len(words) > 1 && !open(words) {
 		return ""
 	}
 	switch name := stem(path.Base(words[0])); {

@@ -39,6 +39,53 @@ func TestWhatCommandsOfSudoGive(t *testing.T) {
 	}
 }
 
+// TestStarsAfterWhatIsDecided: a star is no leave to run anything where the words before it say already what runs, or where it is in the name of the program.
+func TestStarsAfterWhatIsDecided(t *testing.T) {
+	for text, want := range map[string]power.Verdict{
+		"/usr/bin/python3 /opt/app.py *": power.Unknown, "/usr/bin/python3 -u /opt/app.py *": power.Unknown, "/usr/bin/python3 -m app *": power.Unknown,
+		"/usr/bin/python3 *": power.Yes, "/usr/bin/python3 /opt/*": power.Yes, "/usr/bin/timeout 9 /opt/run *": power.Unknown, "/usr/bin/timeout 9 *": power.Yes,
+		"/usr/bin/env A=b *": power.Yes, "/bin/su - web*": power.Unknown, "/bin/su web -c *": power.Unknown, "/bin/su - r*": power.Yes, "/bin/su *": power.Yes,
+		"/usr/bin/passwd -l *": power.Unknown, "/usr/bin/passwd [a-z]*": power.Yes, "/usr/bin/passwd www-*": power.Unknown, "/usr/bin/sudo -u bob *": power.Unknown,
+		"/usr/bin/pacman -Q *": power.Unknown, "/usr/bin/pacman *": power.Yes, "/usr/bin/zypper info *": power.Unknown,
+		"/opt/*/tar -tf /opt/a.tar": power.Unknown, "/usr/bin/tar -cf /opt/a.tar *": power.Yes, "/usr/bin/find /var *": power.Yes,
+	} {
+		s := quiet()
+		s.Powers.Sudo = []snapshot.SudoRule{{Users: []string{"ann"}, As: []string{"root"}, Commands: []snapshot.SudoCommand{{Text: text}}}}
+		if a := answer(t, s, onHost(), power.Root); a.Verdict != want {
+			t.Errorf("%s: %s by %v, %v", text, a.Verdict, a.Path, a.Because)
+		}
+	}
+	s := quiet()
+	s.Powers.Sudo = []snapshot.SudoRule{{Users: []string{"ann"}, As: []string{"root"}, Commands: []snapshot.SudoCommand{{Text: "/opt/*/cat /opt/a"}}}}
+	if a := answer(t, s, onHost(), power.Secret); a.Verdict != power.Unknown {
+		t.Errorf("a star in the name of a program: secrets: %s by %v", a.Verdict, a.Path)
+	}
+}
+
+// TestCommandsThatGiveRootAlone: what makes root of who runs it as root makes nobody of who runs it as another.
+func TestCommandsThatGiveRootAlone(t *testing.T) {
+	for text, want := range map[string]power.Verdict{
+		"/usr/bin/mount": power.Unknown, "/bin/su -": power.Unknown, "/usr/bin/passwd": power.Unknown, "/usr/bin/ip *": power.Unknown,
+		"/usr/bin/tee /etc/sudoers.d/a": power.Unknown, "/usr/bin/crontab -u root -e": power.Unknown, "/bin/bash": power.Yes, "/bin/bash -i": power.Yes,
+	} {
+		s := quiet()
+		s.Powers.Accounts = append(s.Powers.Accounts, snapshot.Account{Name: "eve", UID: 1003, GID: 1003})
+		s.Powers.Sudo = []snapshot.SudoRule{
+			{Users: []string{"ann"}, As: []string{"eve"}, Commands: []snapshot.SudoCommand{{Text: text}}},
+			{Users: []string{"eve"}, As: []string{"root"}, Commands: []snapshot.SudoCommand{{Text: "ALL"}}},
+		}
+		if a := answer(t, s, onHost(), power.Root); a.Verdict != want {
+			t.Errorf("sudo %s: %s by %v, %v", text, a.Verdict, a.Path, a.Because)
+		}
+	}
+	s := quiet()
+	s.Powers.Sudo = []snapshot.SudoRule{{Users: []string{"ann"}, AsGroups: []string{"disk"}, Commands: []snapshot.SudoCommand{{Text: "/usr/bin/mount"}}}}
+	s.Powers.Files = []snapshot.LeverFile{file("/opt/run", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofGroup(disks, "/opt/run"))}
+	if a := answer(t, s, onHost(), power.Root); a.Verdict != power.Unknown {
+		t.Errorf("with another group: %s by %v, %v", a.Verdict, a.Path, a.Because)
+	}
+}
+
 // TestReadingProgramsOfRootReadSecrets: a set-id program that reads files, or one that may read all of them, gives their text, and is not known to give more.
 func TestReadingProgramsOfRootReadSecrets(t *testing.T) {
 	for name, p := range map[string]snapshot.GainProgram{

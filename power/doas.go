@@ -115,7 +115,7 @@ func (g *Graph) doasEdge(s *State, r *snapshot.DoasRule, later []*snapshot.DoasR
 	case r.Command == "" && slices.ContainsFunc(later, func(l *snapshot.DoasRule) bool { return !l.Permit }):
 		e.Text += ", but for some, which a copy of a program gets around"
 	case r.Command != "":
-		if e.Unknown = g.wordsGive(s, words, false); len(r.Args) == 0 && r.Exact && !g.programOpen(s, r.Command) {
+		if e.Unknown = g.wordsGive(s, words, false, a.UID == 0); len(r.Args) == 0 && r.Exact && !g.programOpen(s, r.Command) {
 			e.Unknown = cmp.Or(e.Unknown, g.aloneGives(r.Command))
 		}
 	}

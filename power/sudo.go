@@ -209,7 +209,7 @@ func (g *Graph) sudoTo(s *State, entries []sudoEntry, a *snapshot.Account) (list
 		}
 		sure := e.user == is && as == is && e.Partly == ""
 		if !e.command.Not {
-			why := g.commandGives(s, e.SudoRule, e.command.Text)
+			why := g.commandGives(s, e.SudoRule, e.command.Text, a.UID == 0)
 			list = append(list, g.sudoAs(sudoEdges(e, sure, why, later), a, Root)...)
 			if goal := besides(e.command.Text); why != "" && a.UID == 0 && goal != "" {
 				list = append(list, g.sudoAs(sudoEdges(e, sure, "", later), a, goal)...)
@@ -305,7 +305,7 @@ func (g *Graph) sudoGroups(s *State, entries []sudoEntry) (list []Edge) {
 		if len(to.Groups) == len(s.Groups) {
 			continue
 		}
-		for _, x := range sudoEdges(e, e.user == is && e.Partly == "", g.commandGives(s, e.SudoRule, e.command.Text), nil) {
+		for _, x := range sudoEdges(e, e.user == is && e.Partly == "", g.commandGives(s, e.SudoRule, e.command.Text, false), nil) {
 			if slices.ContainsFunc(entries[i+1:], func(l sudoEntry) bool { return covers(l.command.Text, e.command.Text) != none }) {
 				x.Unknown = cmp.Or(x.Unknown, "with which groups a later rule of sudo lets it run "+e.command.Text+" was not followed")
 			}
