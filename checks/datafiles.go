@@ -92,7 +92,7 @@ var sambaNames = map[string]string{
 // name are one; what is global after a share is not of that.
 func sections(text string) []section {
 	list := []section{{set: map[string]string{}}}
-	at := 0
+	at, places := 0, map[string]int{"": 0}
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
 		line = strings.TrimSpace(line)
 		switch {
@@ -101,8 +101,11 @@ func sections(text string) []section {
 			list[0].set["include"] = line
 		case line[0] == '[':
 			name := strings.Trim(line, "[] ")
-			if at = slices.IndexFunc(list, func(s section) bool { return strings.EqualFold(s.name, name) }); at < 0 || strings.EqualFold(name, "global") {
+			key := strings.ToLower(name)
+			var again bool
+			if at, again = places[key]; !again || key == "global" {
 				at = len(list)
+				places[key] = at
 				list = append(list, section{name: name, set: map[string]string{}})
 			}
 		default:

@@ -57,17 +57,18 @@ func escaped(text string, w *strings.Builder) int {
 // commandsOf are the commands of lines of a unit; a word that is ; is between two (systemd.service(5)).
 func commandsOf(lines []string) (list []string) {
 	for _, line := range lines {
-		begin := ""
+		var parts []string
+		double, single := 0, 0
 		for part := range strings.SplitSeq(line, " ; ") {
-			if begin += part; strings.Count(begin, `"`)%2 == 0 && strings.Count(begin, "'")%2 == 0 {
-				list = append(list, strings.TrimSpace(begin))
-				begin = ""
-				continue
+			parts = append(parts, part)
+			double, single = double+strings.Count(part, `"`), single+strings.Count(part, "'")
+			if double%2 == 0 && single%2 == 0 {
+				list = append(list, strings.TrimSpace(strings.Join(parts, " ; ")))
+				parts = nil
 			}
-			begin += " ; "
 		}
-		if begin = strings.TrimSpace(begin); begin != "" {
-			list = append(list, begin)
+		if rest := strings.TrimSpace(strings.Join(parts, " ; ")); rest != "" {
+			list = append(list, rest)
 		}
 	}
 	return list

@@ -68,7 +68,13 @@ func (l *levers) includedBy(dir, patterns string) (files []string) {
 
 // supervisorSections are the sections of a file; the name of each is at "".
 func supervisorSections(text string) (list []map[string]string) {
-	key := ""
+	key, value := "", []string(nil)
+	end := func() {
+		if key != "" {
+			list[len(list)-1][key] = strings.Join(value, " ")
+		}
+		key, value = "", nil
+	}
 	for line := range strings.Lines(text) {
 		deeper := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t")
 		line, _, _ = strings.Cut(line, " ;")
@@ -77,16 +83,17 @@ func supervisorSections(text string) (list []map[string]string) {
 		switch i := strings.IndexAny(line, "=:"); {
 		case line == "", line[0] == ';', line[0] == '#':
 		case line[0] == '[':
+			end()
 			list = append(list, map[string]string{"": strings.Trim(line, "[] ")})
-			key = ""
 		case len(list) == 0:
 		case deeper && key != "": // goes on with the one above
-			list[len(list)-1][key] += " " + line
+			value = append(value, line)
 		case i > 0:
-			key = strings.ToLower(strings.TrimSpace(line[:i]))
-			list[len(list)-1][key] = strings.TrimSpace(line[i+1:])
+			end()
+			key, value = strings.ToLower(strings.TrimSpace(line[:i])), []string{strings.TrimSpace(line[i+1:])}
 		}
 	}
+	end()
 	return list
 }
 
