@@ -91,58 +91,6 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 	}
 }
 
-// TestAgentsAskInADirectoryThatNobodyTrusts: what Gemini CLI 0.61 and Qwen Code 0.15 do with --yolo there.
-func TestAgentsAskInADirectoryThatNobodyTrusts(t *testing.T) {
-	_, patterns, err := loadPatterns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const on, off = `{"security": {"folderTrust": {"enabled": true}}}`, `{"security": {"folderTrust": {"enabled": false}}}`
-	for name, c := range map[string]struct {
-		runtime string
-		files   map[string]string
-		want    string
-	}{
-		"gemini, nothing":                 {"gemini-cli", nil, "unread"},
-		"gemini, by its version":          {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/other": "TRUST_FOLDER"}`}, "unread"},
-		"gemini, off":                     {"gemini-cli", map[string]string{"h/.gemini/settings.json": off}, "approvals"},
-		"gemini, off by the host":         {"gemini-cli", map[string]string{"h/.gemini/settings.json": on, "etc/gemini-cli/settings.json": off}, "approvals"},
-		"gemini, nobody trusts it":        {"gemini-cli", map[string]string{"h/.gemini/settings.json": on}, ""},
-		"gemini, trusted":                 {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/p": "TRUST_FOLDER"}`}, "approvals"},
-		"gemini, one above":               {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/p/q": "TRUST_PARENT"}`}, "approvals"},
-		"gemini, all":                     {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/": "TRUST_FOLDER"}`}, "approvals"},
-		"gemini, the longest counts":      {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `{"/p": "TRUST_FOLDER", "/p/a": "DO_NOT_TRUST"}`}, ""},
-		"gemini, a name that begins so":   {"gemini-cli", map[string]string{"h/.gemini/settings.json": on, "h/.gemini/trustedFolders.json": `{"/p/": "DO_NOT_TRUST", "/p/a/bc": "TRUST_FOLDER"}`}, ""},
-		"gemini, an editor":               {"gemini-cli", map[string]string{"environ": "HOME=/h\x00GEMINI_CLI_IDE_SERVER_PORT=1\x00", "h/.gemini/settings.json": on}, "unread"},
-		"gemini, a variable":              {"gemini-cli", map[string]string{"environ": "HOME=/h\x00GEMINI_CLI_TRUST_WORKSPACE=true\x00", "h/.gemini/settings.json": on}, "approvals"},
-		"gemini, another home":            {"gemini-cli", map[string]string{"environ": "HOME=/h\x00GEMINI_CLI_HOME=/o\x00", "o/.gemini/trustedFolders.json": `{"/p/a": "TRUST_FOLDER"}`}, "approvals"},
-		"gemini, a list that is none":     {"gemini-cli", map[string]string{"h/.gemini/trustedFolders.json": `[`}, "unread"},
-		"qwen, nothing":                   {"qwen-code", nil, "approvals"},
-		"qwen, nobody said it":            {"qwen-code", map[string]string{"h/.qwen/settings.json": on}, "approvals"},
-		"qwen, not trusted":               {"qwen-code", map[string]string{"h/.qwen/settings.json": on, "h/.qwen/trustedFolders.json": `{"/p/a/b": "DO_NOT_TRUST"}`}, ""},
-		"qwen, not trusted, not asked":    {"qwen-code", map[string]string{"h/.qwen/trustedFolders.json": `{"/p/a/b": "DO_NOT_TRUST"}`}, "approvals"},
-		"qwen, not one above":             {"qwen-code", map[string]string{"h/.qwen/settings.json": on, "h/.qwen/trustedFolders.json": `{"/p/a": "DO_NOT_TRUST"}`}, "approvals"},
-		"qwen, one above, and not it":     {"qwen-code", map[string]string{"h/.qwen/settings.json": on, "h/.qwen/trustedFolders.json": `{"/p/a/b": "DO_NOT_TRUST", "/p": "TRUST_FOLDER"}`}, "approvals"},
-		"qwen, another list":              {"qwen-code", map[string]string{"environ": "HOME=/h\x00QWEN_CODE_TRUSTED_FOLDERS_PATH=/l\x00", "h/.qwen/settings.json": on, "l": `{"/p/a/b": "DO_NOT_TRUST"}`}, ""},
-		"qwen, settings that are no such": {"qwen-code", map[string]string{"h/.qwen/settings.json": `[`}, "unread"},
-	} {
-		files := map[string]string{"p/a/b/x": "", "environ": "HOME=/h\x00"}
-		maps.Copy(files, c.files)
-		p := &process{argv: []string{"node", "/usr/bin/x", "--yolo"}}
-		p.PID, p.Exe = 77, "/usr/bin/node"
-		var got strings.Builder
-		for _, b := range agentIn(t, "/p/a/b", files).brakesOf(patternOf(patterns, c.runtime), p) {
-			got.WriteString(b.Off)
-			if b.Unread != "" {
-				got.WriteString("unread")
-			}
-		}
-		if got.String() != c.want {
-			t.Errorf("%s: %q, want %q", name, got.String(), c.want)
-		}
-	}
-}
-
 // TestBrakesOfAProjectOfGemini: settings of a directory count if its user trusts that, which is not known.
 func TestBrakesOfAProjectOfGemini(t *testing.T) {
 	_, patterns, err := loadPatterns()
@@ -210,14 +158,21 @@ func TestBrakesOfAider(t *testing.T) {
 // agentIn is a host of files with the process 77 in a directory; the file environ is its environment.
 func agentIn(t *testing.T, cwd string, files map[string]string) *Scan {
 	t.Helper()
-	s, root := hostOf(t, files)
+	s, _ := agentAndRoot(t, cwd, files)
+	return s
+}
+
+// agentAndRoot is agentIn, and below which directory its files are.
+func agentAndRoot(t *testing.T, cwd string, files map[string]string) (s *Scan, root string) {
+	t.Helper()
+	s, root = hostOf(t, files)
 	writeFile(t, filepath.Join(root, "proc/77/environ"), files["environ"])
 	for link, to := range map[string]string{"root": "../..", "cwd": cwd} {
 		if err := os.Symlink(to, filepath.Join(root, "proc/77", link)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return s
+	return s, root
 }
 
 // tree makes files for a scan, and says below which directory; a name that ends with a slash is a directory.
