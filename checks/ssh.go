@@ -401,7 +401,7 @@ func (s *Scan) sshSessions(procs []*process, held map[int][]string, activated22 
 				if err != nil {
 					return err
 				}
-				local, remote := unmapped(in.Local), unmapped(in.Peer)
+				local, remote := unmapped(in.Local), onLink(unmapped(in.Peer), in.Device)
 				pids := inodes[uint64(in.Inode)]
 				if states == 1<<wire.StateListen {
 					recognised := activated22 && (len(pids) == 0 || slices.Contains(pids, 1))
@@ -468,3 +468,11 @@ func loggedIn(pids []int, byPID map[int]*process, parents map[int]bool) snapshot
 
 // unmapped is an end of a connection, of IPv4 where it is one of IPv4 by an IPv6 socket.
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+// onLink gives an address of a link the number of the interface, which the kernel binds a connection from there to (tcp_v6_init_req).
+func onLink(a netip.AddrPort, device int) netip.AddrPort {
+	if device <= 0 || !a.Addr().Is6() || !a.Addr().IsLinkLocalUnicast() {
+		return a
+	}
+	return netip.AddrPortFrom(a.Addr().WithZone(strconv.Itoa(device)), a.Port())
+}

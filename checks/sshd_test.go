@@ -5,6 +5,7 @@ package checks
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path"
@@ -528,5 +529,17 @@ func TestLongConfigurationsEnd(t *testing.T) {
 				t.Errorf("%s: more than is thought through is called whole", name)
 			}
 		})
+	}
+}
+
+// TestConnectionsOfALinkNameIt: an address of a link alone says not who it is, and one of IPv4, or of no link, needs no interface.
+func TestConnectionsOfALinkNameIt(t *testing.T) {
+	for from, want := range map[string]string{"[fe80::9]:50000": "[fe80::9%3]:50000", "169.254.1.9:50000": "169.254.1.9:50000", "[2001:db8::9]:50000": "[2001:db8::9]:50000"} {
+		if got := onLink(netip.MustParseAddrPort(from), 3).String(); got != want {
+			t.Errorf("%s: %s, want %s", from, got, want)
+		}
+	}
+	if got := onLink(netip.MustParseAddrPort("[fe80::9]:50000"), 0).String(); got != "[fe80::9]:50000" {
+		t.Error(got)
 	}
 }

@@ -122,9 +122,9 @@ func (p *Plan) untried(s *snapshot.Snapshot) string {
 }
 
 // entries are the interfaces that a flow may come in by: those by which the host sends to who opened it, from the address that was sent to if that is its own.
-// What goes through the host is looked for as if it came from anywhere. A link-local address is of the link that the host's own is of.
+// What goes through the host is looked for as if it came from anywhere. An address of a link is of that which the host's own is of.
 func entries(s *snapshot.Snapshot, peer, addr netip.Addr, here bool) (list []string) {
-	if peer.IsLinkLocalUnicast() && here {
+	if ofLink(peer) && ofLink(addr) && here {
 		for i := range s.Network.Links {
 			if l := &s.Network.Links[i]; slices.ContainsFunc(l.Addrs, func(text string) bool {
 				p, err := netip.ParsePrefix(text)
@@ -239,7 +239,7 @@ func (p *Plan) passed(iif string) []*Rule {
 // keepThrough adds before a drop of what goes through the host what --keep asks for of it: from a source to a port, wherever that is behind the host.
 func (p *Plan) keepThrough(s *snapshot.Snapshot, drop Rule) {
 	for _, f := range p.Keeps {
-		if f.Why == keptAsked && f.Source.IsValid() && !f.Source.Addr().IsLinkLocalUnicast() && f.Port != 0 && comesBy(s, f.Source, drop.Iif) {
+		if f.Why == keptAsked && f.Source.IsValid() && !ofLink(f.Source.Addr()) && f.Port != 0 && comesBy(s, f.Source, drop.Iif) {
 			allow := drop
 			allow.Accept, allow.Proto, allow.Port = true, f.Proto, f.Port
 			p.perFamily(allow, []netip.Prefix{f.Source})
@@ -255,7 +255,7 @@ func (r *Rule) opens(drop *Rule, proto string) bool {
 
 // comesBy says whether a source can come in by an interface: it lies behind it, or a part of it does. Each link has all addresses of links.
 func comesBy(s *snapshot.Snapshot, source netip.Prefix, iface string) bool {
-	if source.Addr().IsLinkLocalUnicast() && source.Addr().Is6() {
+	if ofLink(source.Addr()) {
 		return true
 	}
 	if by := arrives(s, source.Addr()); by == "" || by == iface {

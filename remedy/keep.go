@@ -172,13 +172,7 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		if ses.LoggedIn != snapshot.Yes { // to connect is open to everybody; of whom nothing is known keeps nothing, and justifies nothing
 			continue
 		}
-		by := []string{f.Iif}
-		if found := entries(s, addr, f.Addr, true); len(found) > 0 && addr.IsLinkLocalUnicast() {
-			by = found // interfaces can have the same address of the link: it is one of them
-		} else if len(found) > 0 && f.Iif == "" {
-			by = found[:1]
-		}
-		for _, f.Iif = range by {
+		for _, f.Iif = range loginsBy(s, remote.Addr(), &f) {
 			for _, f := range comesAgain(s, f) {
 				if !slices.Contains(list, f) {
 					list = append(list, f)
@@ -210,6 +204,26 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		}
 	}
 	return list
+}
+
+// loginsBy are the interfaces that a login may come in by, "" for any. Of an address of a link the kernel tells it. Where that is not known, it is one of those
+// with the address that was sent to, and of one that is no link's any: the host takes what is sent there by each.
+func loginsBy(s *snapshot.Snapshot, remote netip.Addr, f *Flow) []string {
+	addr := f.Source.Addr()
+	if index, err := strconv.Atoi(remote.Zone()); err == nil && ofLink(addr) {
+		if l := s.Network.Link(index); l != nil && l.Kind != "vrf" {
+			return []string{l.Name}
+		}
+	}
+	switch found := entries(s, addr, f.Addr, true); {
+	case ofLink(addr) && !ofLink(f.Addr):
+		return []string{""}
+	case ofLink(addr) && len(found) > 0:
+		return found
+	case f.Iif == "" && len(found) > 0:
+		return found[:1]
+	}
+	return []string{f.Iif}
 }
 
 // comesAgain is a login, and where its server listens at another port since it was started again, the next one of the same person to each that listens.
@@ -351,9 +365,12 @@ func (f Flow) ofWorkload(m *zones.Map) bool {
 	return from(zones.Workload) && !from(zones.Management)
 }
 
+// ofLink says of an address that each link has it, whatever routes say (fe80::/10). One of IPv4 (169.254.0.0/16) is routed as others are.
+func ofLink(a netip.Addr) bool { return a.Is6() && a.IsLinkLocalUnicast() }
+
 // onLink says of a flow that its source is an address of one link: on each other link somebody else can have it.
 func (f Flow) onLink() bool {
-	return f.Why != keptManaging && f.Source.IsValid() && f.Source.Addr().IsLinkLocalUnicast() && f.Iif != ""
+	return f.Why != keptManaging && f.Source.IsValid() && ofLink(f.Source.Addr()) && f.Iif != ""
 }
 
 // by are those who keep access that can be who is meant behind an interface: of logins by an address of a link, those by this one.
@@ -399,7 +416,7 @@ func (f Flow) amiss(s *snapshot.Snapshot) string {
 	case f.Why != keptAsked:
 	case f.nowhere(s):
 		return fmt.Sprintf("%s is kept nowhere: the host has no interface %s", f.what(), escape.Line(f.Iif))
-	case f.Iif == "" && f.Source.IsSingleIP() && f.Source.Addr().Is6() && f.Source.Addr().IsLinkLocalUnicast():
+	case f.Iif == "" && f.Source.IsSingleIP() && ofLink(f.Source.Addr()):
 		return fmt.Sprintf("%s is kept on every link, where others can take that address: name the interface, such as %s@%s%%eth0", f.what(), f.what(), f.Source.Addr())
 	}
 	return ""
@@ -461,7 +478,7 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		p.rule(r)
 	}
 	for _, f := range p.Keeps { // also of somebody behind the host
-		if f.Why == keptAsked && f.Source.IsValid() && !f.Source.Addr().IsLinkLocalUnicast() && f.Port != 0 {
+		if f.Why == keptAsked && f.Source.IsValid() && !ofLink(f.Source.Addr()) && f.Port != 0 {
 			p.perFamily(Rule{Chain: chainForward, Proto: f.Proto, Port: f.Port, Accept: true}, []netip.Prefix{f.Source})
 		}
 	}

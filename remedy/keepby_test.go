@@ -3,6 +3,7 @@ package remedy
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,6 +59,44 @@ func TestLoginByALinkIsKeptOnThatLink(t *testing.T) {
 	p := Make(asked(zones.External, 22), s, zones.Config{zones.External: {Interfaces: []string{"mgmt0"}}, zones.Workload: {Interfaces: []string{"ext0"}}}, Options{AllowFrom: prefixes("192.0.2.0/24")})
 	if len(p.Closes) == 0 || !slices.Equal(p.Closes[0].Except, prefixes("192.0.2.0/24")) {
 		t.Errorf("who is on another link is told to keep access: %+v", p.Closes)
+	}
+}
+
+// TestLoginByARoutedLinkLocalAddressIsKept: 169.254.0.0/16 is routed as other addresses are, and the host takes what is sent there to any of its addresses: which
+// link has the one that was sent to says nothing of where it came in. So it is of what an address of a link sends to one that is none.
+func TestLoginByARoutedLinkLocalAddressIsKept(t *testing.T) {
+	cfg := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
+	for remote, local := range map[string]string{"169.254.1.9": "10.10.0.1", "fe80::9": "2001:db8:1::1"} {
+		s := onLinks(map[string]string{"ext0": "169.254.1.1/24", "mgmt0": "2001:db8:1::1/64"})
+		ext := s.Network.LinkNamed("ext0").Index
+		s.Network.Routes = append(slices.Clone(s.Network.Routes), snapshot.Route{Type: "unicast", Table: 254, Dst: "169.254.1.0/24", Oifs: []int{ext}})
+		s.SSH.Sessions = []snapshot.SSHSession{{
+			Remote: netip.AddrPortFrom(netip.MustParseAddr(remote), 50000).String(), Local: netip.AddrPortFrom(netip.MustParseAddr(local), 22).String(), LoggedIn: snapshot.Yes,
+		}}
+		for mode, chain := range map[string]string{Targeted: chainIn, DefaultDeny: chainInput} {
+			p := Make(asked(zones.External, 22), s, cfg, Options{Mode: mode})
+			got := letsIn(p, chain, remote)
+			if !slices.Contains(got, "ext0") && !slices.Equal(got, []string{""}) {
+				t.Errorf("%s to %s, %s: kept by %q alone\n%s", remote, local, mode, got, p.Ruleset)
+			}
+		}
+	}
+}
+
+// TestKernelTellsTheLinkOfALogin: of an address of a link it binds the connection to the interface, also where others have the address that was sent to.
+func TestKernelTellsTheLinkOfALogin(t *testing.T) {
+	cfg := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
+	for _, local := range []string{"fe80::1", "2001:db8:1::1"} {
+		s := onLinks(map[string]string{"ext0": "fe80::1/64", "mgmt0": "fe80::1/64"})
+		remote := netip.MustParseAddr("fe80::9").WithZone(strconv.Itoa(s.Network.LinkNamed("ext0").Index))
+		s.SSH.Sessions[0].Remote = netip.AddrPortFrom(remote, 50000).String()
+		s.SSH.Sessions[0].Local = netip.AddrPortFrom(netip.MustParseAddr(local), 22).String()
+		for mode, chain := range map[string]string{Targeted: chainIn, DefaultDeny: chainInput} {
+			p := Make(asked(zones.External, 22), s, cfg, Options{Mode: mode})
+			if got := letsIn(p, chain, "fe80::9"); !slices.Equal(got, []string{"ext0"}) {
+				t.Errorf("to %s, %s: kept by %q\n%s", local, mode, got, p.Ruleset)
+			}
+		}
 	}
 }
 

@@ -538,8 +538,8 @@ func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*packet.Packet {
 // meets says whether packets of a flow are asked about that come in beside an address of an interface. A link-local one is asked for where the
 // flow itself is of one, and where the interface has no other.
 func (f *Flow) meets(own netip.Addr, l *snapshot.Link) bool {
-	asked := f.Addr.IsLinkLocalUnicast() || f.Source.Addr().IsLinkLocalUnicast()
-	if own.IsLinkLocalUnicast() {
+	asked := ofLink(f.Addr) || ofLink(f.Source.Addr())
+	if ofLink(own) {
 		return asked && (!f.Addr.IsValid() || f.Addr == own) || l.Master == 0 && linkLocalAlone(l)
 	}
 	return !asked

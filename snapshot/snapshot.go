@@ -344,7 +344,8 @@ const (
 // SSHSession is an established connection to an SSH server: an administrator who must not be
 // locked out, unless nobody has logged in by it yet.
 type SSHSession struct {
-	Local  string `json:"local"`
+	Local string `json:"local"`
+	// Remote is who opened it; an address of a link has the number of the interface as its zone.
 	Remote string `json:"remote"`
 	// LoggedIn says whether somebody has logged in by it.
 	LoggedIn Login `json:"loggedIn,omitempty"`
