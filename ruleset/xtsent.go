@@ -56,6 +56,21 @@ type XtText struct {
 	Shown   string // as it is written in the rule, in quotes, cut where it is long
 	Inverts bool
 	Bounded bool
+
+	raw      []byte
+	folds    bool // the case of letters does not count
+	from, to int
+}
+
+// In says whether a text surely is in a packet, of which unk has the bits that are not known: those of the headers are searched too (skb_find_text).
+func (t *XtText) In(packet, unk []byte) bool {
+	for at := t.from; at+len(t.raw) <= min(t.to, len(packet)); at++ {
+		b := packet[at : at+len(t.raw)]
+		if (bytes.Equal(b, t.raw) || t.folds && bytes.Equal(bytes.ToLower(b), t.Text)) && bytes.Count(unk[at:at+len(t.raw)], []byte{0}) == len(t.raw) {
+			return true
+		}
+	}
+	return false
 }
 
 // Text is what a match of a text looks for; nil where it is of something else, or not understood (struct xt_string_info).
@@ -69,6 +84,7 @@ func (x *XtWritten) Text() *XtText {
 	return &XtText{
 		Text: bytes.ToLower(text), Shown: strconv.QuoteToASCII(string(text[:min(len(text), mostShown)])), Inverts: x.By[flags]&1 != 0,
 		Bounded: ne.Uint16(x.By) != 0 || ne.Uint16(x.By[to:]) != math.MaxUint16,
+		raw:     text, folds: x.By[flags]&2 != 0, from: int(ne.Uint16(x.By)), to: int(ne.Uint16(x.By[to:])),
 	}
 }
 

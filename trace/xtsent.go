@@ -127,6 +127,13 @@ func (w *walk) written(x *ruleset.XtWritten, r *rule) verdict {
 	if x.Option != 0 && !w.option(ruleset.ExthdrTCP, uint32(x.Option), r) {
 		return decide(x.Without)
 	}
+	end := len(w.skb.nh)
+	if w.skb.later() {
+		end = w.skb.thoff
+	}
+	if t := x.Text(); t != nil && t.In(w.skb.nh[:end], w.skb.unk[:end]) && !w.extended(r) {
+		return decide(!t.Inverts)
+	}
 	others := false
 	for _, s := range w.said {
 		switch {
