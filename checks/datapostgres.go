@@ -29,6 +29,11 @@ func (l hbaLine) unasked() bool {
 	return (l.method == "trust" || l.method == "ident") && !l.certs
 }
 
+// ofHost says of a line that it is about connections of the host itself.
+func (l hbaLine) ofHost() bool {
+	return l.where == "samehost" || l.where == "" && l.from.Addr().IsLoopback()
+}
+
 // postgresAccess reads pg_hba.conf, of which the first line counts that is about a connection: trust asks for nothing.
 func postgresAccess(d *dataFiles) access {
 	lines, err := d.hba()
@@ -44,7 +49,9 @@ func postgresAccess(d *dataFiles) access {
 		}
 		login := dataSome
 		switch {
-		case l.where == "samehost", l.where == "" && l.from.Addr().IsLoopback():
+		case l.ofHost() && l.method == "ident":
+			continue // the host's own service of names says it, where there is one
+		case l.ofHost():
 			login = dataLocal
 		case l.where == "" && l.from.Bits() == 0:
 			login = dataNone

@@ -145,6 +145,10 @@ host all bob 0.0.0.0/0 trust
 `}, "postgres -D /d", dataAsks, ""},
 		"postgres, who they say they are": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host all all 0.0.0.0/0 ident
 `}, "postgres -D /d", dataNone, ""},
+		"postgres, the host's own names": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host all all 127.0.0.1/32 ident
+host all all ::1/128 ident
+host all all samehost ident
+`}, "postgres -D /d", dataAsks, ""},
 		"postgres, replication": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host replication all 0.0.0.0/0 trust
 `}, "postgres -D /d", dataNone, "copies"},
 		"postgres, not of replication": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host all all 0.0.0.0/0 reject
