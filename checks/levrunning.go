@@ -23,11 +23,12 @@ func (l *levers) running(procs []*process) {
 	init, seen := l.s.initNS(), map[string]bool{}
 	for _, p := range procs {
 		if p.UID != 0 || p.Container != "" || p.Leader != 0 || p.setID || p.NS.Mnt != init.Mnt || p.NS.User != init.User || !path.IsAbs(p.Exe) ||
-			strings.HasPrefix(p.Unit, "session-") || p.PID == os.Getpid() {
+			ofSession(p.Unit) || p.PID == os.Getpid() {
 			continue
 		}
-		words, script := []string{p.Exe}, ""
-		switch name := path.Base(p.Exe); {
+		exe := strings.TrimSuffix(p.Exe, " (deleted)") // another one may be there by now
+		words, script := []string{exe}, ""
+		switch name := path.Base(exe); {
 		case len(p.argv) < 2:
 		case shellNames.MatchString(name):
 			words = append(words, p.argv[1:]...)
@@ -50,4 +51,9 @@ func (l *levers) running(procs []*process) {
 			l.add(as)
 		}
 	}
+}
+
+// ofSession says of a unit that it has what people run who are logged in: their sessions, and below the managers of their accounts their terminals.
+func ofSession(unit string) bool {
+	return strings.HasPrefix(unit, "session-") || strings.HasPrefix(unit, "user@") && unit != "user@0.service"
 }
