@@ -16,13 +16,14 @@ func (g *Graph) byProcesses(s *State) (list []Edge) {
 	}
 	init := g.snap.Processes.Init
 	seen := map[string]bool{}
+	labelled := g.labelled(s)
 	for i := range g.snap.Processes.List {
 		p := &g.snap.Processes.List[i]
 		if p.UID != s.UID && !s.has(capSetuid) || p.NS.User != init.User || p.Container != "" || snapshot.Caps(p.CapPrm)&^s.Caps != 0 {
 			continue
 		}
 		to := stateIn(g.snap, "", p)
-		if e := g.byItsRoot(s, p, &to); e != nil && !seen[e.To.key()+e.Unknown] {
+		if e := byItsRoot(s, p, &to, labelled); e != nil && !seen[e.To.key()+e.Unknown] {
 			seen[e.To.key()+e.Unknown] = true
 			list = append(list, *e)
 		}
@@ -41,8 +42,8 @@ func (g *Graph) byProcesses(s *State) (list []Edge) {
 
 // byItsRoot is by which process of the host a state gets at files that it does not see, as /proc/PID/root, nil if by none: the kernel asks that user and group
 // are the same, that the other has no capability that it lacks, and that it began its program as that user (ptrace(2), PTRACE_MODE_READ_FSCREDS). With
-// CAP_SETUID a state has every user, and that still.
-func (g *Graph) byItsRoot(s *State, p *snapshot.Process, its *State) *Edge {
+// CAP_SETUID a state has every user, and that still. That its container is labelled makes it unknown.
+func byItsRoot(s *State, p *snapshot.Process, its *State, labelled bool) *Edge {
 	if p.Undumpable || s.Place == OnHost || s.Place == its.Place && s.View == its.View {
 		return nil
 	}
@@ -62,7 +63,7 @@ func (g *Graph) byItsRoot(s *State, p *snapshot.Process, its *State) *Edge {
 	default:
 		e.Unknown = fmt.Sprintf("whether it can have group %d as its own, as %s of the host has, was not looked at", p.GID, p.Comm)
 	}
-	if g.labelled(s) {
+	if labelled {
 		e.Unknown = profileUnread
 	}
 	return e
