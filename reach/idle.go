@@ -13,7 +13,7 @@ func (m *Model) idle(t *ruleset.Table, c *ruleset.Chain) []bool {
 	if known {
 		return is
 	}
-	w := idler{model: m, table: t, chains: map[string]bool{}}
+	w := idler{model: m, table: t}
 	for i := range c.Rules {
 		if w.rule(&c.Rules[i], 0) == nothing {
 			if is == nil {
@@ -27,9 +27,8 @@ func (m *Model) idle(t *ruleset.Table, c *ruleset.Chain) []bool {
 }
 
 type idler struct {
-	model  *Model
-	table  *ruleset.Table
-	chains map[string]bool // that do nothing, or something
+	model *Model
+	table *ruleset.Table
 }
 
 // deed is what a rule does: nothing, or at most that it ends its chain, or more.
@@ -68,26 +67,26 @@ func (w *idler) verdict(v *ruleset.Verdict, depth int) deed {
 	return something
 }
 
-// maxIdleDepth is how deep jumps nest that are followed; the kernel has 16.
-const maxIdleDepth = 4
+// maxIdleDepth is how deep jumps nest, as in the kernel (NFT_JUMP_STACK_SIZE).
+const maxIdleDepth = 16
 
-// chain says whether none of its rules does more than to end it.
+// chain says whether none of its rules does more than to end it. Each is looked at once: many chains can lead to many.
 func (w *idler) chain(name string, depth int) bool {
-	is, known := w.chains[name]
-	if known {
-		return is
-	}
-	w.chains[name] = false // while it is looked at
 	c := w.model.chain(w.table, name)
 	if c == nil {
 		return false
 	}
+	is, known := w.model.idleWhole[c]
+	if known {
+		return is
+	}
+	w.model.idleWhole[c] = false // while it is looked at
 	for i := range c.Rules {
 		if w.rule(&c.Rules[i], depth) == something {
 			return false
 		}
 	}
-	w.chains[name] = true
+	w.model.idleWhole[c] = true
 	return true
 }
 

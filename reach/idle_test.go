@@ -1,7 +1,9 @@
 package reach
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/packet"
@@ -51,5 +53,34 @@ func TestRulesThatOnlyLog(t *testing.T) {
 		if a := NewModel(s).Reach(q); a.Verdict != c.want {
 			t.Errorf("%s: %s by %v %v", name, a.Verdict, a.StoppedBy, len(a.Because))
 		}
+	}
+}
+
+// TestChainsThatLeadToMany: each chain is looked at once, however many others lead to it. Looked at anew for each, these took three seconds.
+func TestChainsThatLeadToMany(t *testing.T) {
+	const chains, jumps = 1500, 300
+	tab := ruleset.Table{Family: "ip", Name: "t"}
+	for i := range chains {
+		c := ruleset.Chain{Name: fmt.Sprint(i)}
+		for j := range jumps {
+			rule := verdict(ruleset.Verdict{Kind: "continue"})
+			if to := i + 1 + j*(chains/jumps); to < chains && i < chains/2 {
+				rule = verdict(ruleset.Verdict{Kind: "jump", Chain: fmt.Sprint(to)})
+			}
+			c.Rules = append(c.Rules, rule)
+		}
+		tab.Chains = append(tab.Chains, c)
+	}
+	s := fixtures.Host()
+	only(s, tab)
+	m, begun := NewModel(s), time.Now()
+	there := &s.NFTables.Ruleset.Tables[0]
+	for i := range there.Chains {
+		if m.idle(there, &there.Chains[i]) == nil {
+			t.Fatalf("chain %d does nothing", i)
+		}
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

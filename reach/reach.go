@@ -81,6 +81,8 @@ type Model struct {
 	chains map[*ruleset.Table]map[string]*ruleset.Chain
 	hooked map[hookKey]hooked // see baseChains
 	idles  map[*ruleset.Chain][]bool
+	// idleWhole are the chains all of whose rules are idle, or not.
+	idleWhole map[*ruleset.Chain]bool
 }
 
 // chain is the one of that name in a table, nil where there is none. Thousands of chains are found by their names many times.
@@ -127,7 +129,7 @@ func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
 		compiled: map[*ruleset.Set]*compiled{}, numbers: map[numbersKey]set{}, ordered: map[orderKey][][]*ruleset.IPSetElement{}, sieves: map[sieveKey]sieved{}, byPort: map[atPort][]*snapshot.Socket{}, causes: map[*ruleset.Rule]packet.Cause{},
-		near: near(s.Network.Links), ways: map[*snapshot.Link][]snapshot.SwitchWay{}, chains: map[*ruleset.Table]map[string]*ruleset.Chain{}, hooked: map[hookKey]hooked{}, idles: map[*ruleset.Chain][]bool{},
+		near: near(s.Network.Links), ways: map[*snapshot.Link][]snapshot.SwitchWay{}, chains: map[*ruleset.Table]map[string]*ruleset.Chain{}, hooked: map[hookKey]hooked{}, idles: map[*ruleset.Chain][]bool{}, idleWhole: map[*ruleset.Chain]bool{},
 		base: 100 + len(s.Network.Links) + len(s.Network.Routes)/4,
 	}
 	if rs := s.NFTables.Ruleset; rs != nil {
