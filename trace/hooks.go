@@ -30,6 +30,7 @@ type walk struct {
 	options  []option  // of TCP, that were asked for
 	hoppings []hopping // next hops that routes have taken
 	said     []said    // of what else only the sender decides
+	members  []member  // what is taken to be in sets, or not
 	listed   []listed  // what was found out of such lists
 	in, out  *link
 	camein   *link           // by which it came in, nil of what the host sends
@@ -105,6 +106,7 @@ func (w *walk) start(p *packet.Packet) {
 	clear(w.inFields[len(fieldNames):])
 	w.pieces, w.views = w.pieces[:0], 0
 	w.hopped, w.headed, w.first, w.options, w.said, w.hoppings, w.hashes = false, false, 0, w.options[:0], w.said[:0], w.hoppings[:0], w.hashes[:0]
+	w.members = w.members[:0]
 	if w.region != nil {
 		w.region.free(&w.skb)
 		w.setOut()

@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -29,9 +30,26 @@ func (w *walk) xtSet(x *ruleset.XtSet, r *rule) verdict {
 		if hit {
 			what = " taken what it looks up out of ipset " + set.Name
 		}
-		hit = hit != w.conditional(r, packet.AtRest, "traffic before has not"+what, packet.Entered, "traffic before has"+what)
+		ask := func() bool {
+			return hit != w.conditional(r, packet.AtRest, "traffic before has not"+what, packet.Entered, "traffic before has"+what)
+		}
+		hit = w.member(set, w.ipsetKey(set, x), ask, ask)
 	}
 	return decide(hit != x.Invert)
+}
+
+// ipsetKey is what a match looks up: addresses and ports, as they are there, and interfaces.
+func (w *walk) ipsetKey(set *ruleset.IPSet, x *ruleset.XtSet) string {
+	s := &w.skb
+	addrs := s.nh[8:40]
+	if s.v4 {
+		addrs = s.nh[12:20]
+	}
+	key := fmt.Sprintf("%d %v %v %x %x", x.Dim, x.Source, x.ReturnNoMatch, addrs, s.nh[min(len(s.nh), s.thoff):min(len(s.nh), s.thoff+4)])
+	if parts := set.Parts(); slices.Contains(parts, "iface") || slices.Contains(parts, "set") {
+		key += fmt.Sprintf(" %p %p", w.in, w.out)
+	}
+	return key
 }
 
 // hasIPSet says whether a packet, or a part of a region, is in a set as it is now, or why that is not known.

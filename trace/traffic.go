@@ -183,16 +183,45 @@ func (w *walk) absent(o *op, r *rule, key []byte, l *ruleset.Lookup) verdict {
 			return w.found(o, r, nil, l)
 		}
 	}
-	if !w.putIn(o, r) {
+	if !w.putIn(o, r, string(key)) {
 		return w.found(o, r, nil, l)
 	}
 	return w.foundPut(o, r, l)
 }
 
-// putIn says whether the traffic before has put what is looked up into a set.
-func (w *walk) putIn(o *op, r *rule) bool {
+// putIn says whether the traffic before has put what is looked up into a set; a key that is not known is "".
+func (w *walk) putIn(o *op, r *rule, key string) bool {
 	what := " put what it looks up into the set " + o.set.src.Name
-	return w.conditional(r, packet.AtRest, "traffic before has not"+what, packet.Entered, "traffic before has"+what)
+	return w.member(o.set, key, func() bool {
+		return w.conditional(r, packet.AtRest, "traffic before has not"+what, packet.Entered, "traffic before has"+what)
+	}, func() bool { return w.choose(2, r, "traffic before has"+what) == 1 })
+}
+
+// member says whether a key is in a set that the traffic before changes: the same for all rules that look it up there. Of keys of which one is not known
+// it is not known how the answers go together. A region is many packets, of which each has an answer of its own.
+func (w *walk) member(of any, key string, ask, unsure func() bool) bool {
+	if w.region != nil {
+		return ask()
+	}
+	for _, m := range w.members {
+		switch {
+		case m.of != of:
+		case m.key == key && key != "":
+			return m.is
+		case m.key == "" || key == "":
+			ask = unsure
+		}
+	}
+	is := ask()
+	w.members = append(w.members, member{of, key, is})
+	return is
+}
+
+// member is whether a way has taken a key to be in a set.
+type member struct {
+	of  any
+	key string
+	is  bool
 }
 
 // foundPut is for what it has put there.

@@ -489,8 +489,14 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 		return w.abort(r, why)
 	}
 	l := o.expr.Lookup
-	if o.set.src.Dynamic && w.putIn(o, r) {
-		return w.foundPut(o, r, l)
+	if o.set.src.Dynamic {
+		field := ""
+		if h, ok := w.holds(o.sreg, o.n); ok {
+			field = fmt.Sprintf("%+v", h)
+		}
+		if w.putIn(o, r, field) {
+			return w.foundPut(o, r, l)
+		}
 	}
 	if of, ok := w.serviceIn(o.sreg, o.n); ok {
 		return w.lookupService(o, r, of)
