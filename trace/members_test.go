@@ -12,7 +12,7 @@ import (
 func TestTwoQuestionsAboutOneSet(t *testing.T) {
 	info := ruleset.Hex{3, 0, 1, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 	put := ruleset.Chain{Name: "k", Rules: []ruleset.Rule{{Exprs: []ruleset.Expr{{Name: "target", Xt: &ruleset.Xt{Name: "SET", Target: true, Rev: 2, Info: info}}}}}}
-	ipset := func(invert bool, source bool) []ruleset.Expr {
+	ipset := func(invert, source bool) []ruleset.Expr {
 		x := &ruleset.XtSet{Index: 3, Dim: 1, Source: [3]bool{source}, Invert: invert}
 		return []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "set", Decoded: &ruleset.XtDecoded{Set: x}}}, drop}
 	}
@@ -24,7 +24,8 @@ func TestTwoQuestionsAboutOneSet(t *testing.T) {
 			}
 			return []ruleset.Expr{
 				{Name: "payload", Payload: &ruleset.Payload{Base: base, Offset: at, Len: n, Dreg: 1}},
-				{Name: "lookup", Lookup: &ruleset.Lookup{Sreg: 1, Set: "m", Invert: invert}}, drop,
+				{Name: "lookup", Lookup: &ruleset.Lookup{Sreg: 1, Set: "m", Invert: invert}},
+				drop,
 			}
 		}
 	}

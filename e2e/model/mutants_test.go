@@ -99,7 +99,7 @@ var mutants = []mutant{
 	{"a switched packet has no port to leave by", "trace/bridge.go", "w.physIn, w.physOut = bridge, bridge, port, out", "w.physIn, w.physOut = bridge, bridge, port, nil"},
 	{"the widest network of an ipset decides", "trace/ipset.go", "order = e.Narrower(best)", "order = best.Narrower(e)"},
 	{"reach: the widest network of an ipset decides", "reach/ipset.go", "return b[0].Narrower(a[0])", "return a[0].Narrower(b[0])"},
-	{"fragments are never put together", "trace/fragment.go", "if s.fragment == whole || s.untrack || s.ct != nil {", "if true {"},
+	{"fragments are never put together", "trace/fragment.go", "if s.fragment == whole || s.untrack || s.ct != nil {", "if s == &w.skb {"},
 	{"a socket that tproxy found is forgotten", "trace/socket.go", "s.taker = sk", "s.taker = nil"},
 	{"every group is joined", "trace/multicast.go", "if !joined {", "if !joined && w.region != nil {"},
 	{"IPv4 addresses do not come in IPv6 headers", "trace/addr.go", "func isLoopback(a netip.Addr) bool  { return !a.Is4In6() && a.IsLoopback() }", "func isLoopback(a netip.Addr) bool  { return a.IsLoopback() }"},
