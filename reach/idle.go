@@ -98,12 +98,8 @@ func looks(e *ruleset.Expr) bool {
 		return false
 	case e.Plain:
 		return e.Name != "notrack"
-	case e.Payload != nil:
-		return !e.Payload.Set
-	case e.Meta != nil:
-		return !e.Meta.Set || e.Meta.Key == ruleset.MetaNftrace
-	case e.Ct != nil:
-		return !e.Ct.Set
+	case e.Payload != nil, e.Meta != nil, e.Ct != nil:
+		return !e.Writes()
 	case e.Lookup != nil:
 		return !e.Lookup.HasReg || e.Lookup.Dreg != 0 // else a verdict
 	case e.Xt != nil:

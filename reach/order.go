@@ -137,8 +137,7 @@ func changes(bc baseChain) bool {
 		for j := range c.Rules {
 			for k := range c.Rules[j].Exprs {
 				x := &c.Rules[j].Exprs[k]
-				if x.Meta != nil && x.Meta.Set && x.Meta.Key != ruleset.MetaNftrace || x.Ct != nil && x.Ct.Set ||
-					x.Payload != nil && x.Payload.Set || x.Name == "notrack" || x.Opaque() || x.More().Dynset != nil ||
+				if x.Writes() || x.Name == "notrack" || x.Opaque() || x.More().Dynset != nil ||
 					x.Xt != nil && x.Xt.Target && (x.Xt.Decoded == nil || !x.Xt.Decoded.Continue && !x.Xt.Decoded.Reject) {
 					return true
 				}

@@ -319,12 +319,8 @@ func judgeVerdict(v *ruleset.Verdict) bool { return v == nil || v.Kind != rulese
 // judges says of an expression that it at most decides whether a packet passes.
 func judges(e *ruleset.Expr) bool {
 	switch x := e.More(); {
-	case e.Payload != nil:
-		return !e.Payload.Set
-	case e.Meta != nil:
-		return !e.Meta.Set || e.Meta.Key == ruleset.MetaNftrace
-	case e.Ct != nil:
-		return !e.Ct.Set
+	case e.Payload != nil, e.Meta != nil, e.Ct != nil:
+		return !e.Writes()
 	case e.Immediate != nil:
 		return judgeVerdict(e.Immediate.Verdict)
 	case e.Xt != nil:

@@ -56,6 +56,12 @@ func (e *Expr) More() *Extra {
 // Opaque says that the package knows no more of the expression than its name and bytes.
 func (e *Expr) Opaque() bool { return e.Raw != nil }
 
+// Writes says whether an expression of nftables changes the packet, what the kernel notes about it, or its connection. The note that has
+// nft(8) tell how a packet goes decides nothing.
+func (e *Expr) Writes() bool {
+	return e.Payload != nil && e.Payload.Set || e.Meta != nil && e.Meta.Set && e.Meta.Key != MetaNftrace || e.Ct != nil && e.Ct.Set
+}
+
 // Immediate loads constant data into a register, or gives a verdict.
 type Immediate struct {
 	Dreg    uint32   `json:"dreg"`

@@ -237,9 +237,7 @@ func effects(c *chain, seen map[*chain]bool) (changes, rejects bool) {
 				}
 			case e.Reject != nil, e.Xt != nil && e.Xt.Decoded != nil && e.Xt.Decoded.Reject:
 				rejects = true
-			case e.Meta != nil && e.Meta.Set && e.Meta.Key == ruleset.MetaNftrace:
-			case e.Meta != nil && e.Meta.Set, e.Ct != nil && e.Ct.Set, e.Payload != nil && e.Payload.Set,
-				e.More().Dynset != nil, e.Name == "notrack", e.NAT != nil, e.Opaque(),
+			case e.Writes(), e.More().Dynset != nil, e.Name == "notrack", e.NAT != nil, e.Opaque(),
 				e.Xt != nil && e.Xt.Target && (e.Xt.Decoded == nil || !e.Xt.Decoded.Continue):
 				changes = true
 			}
