@@ -23,11 +23,7 @@ func TestWhatProcessesOfRootRun(t *testing.T) {
 		"of a terminal":         {"/opt/a", "user@1000.service", false},
 		"of root's manager":     {"/opt/a", "user@0.service", true},
 	} {
-		l := &levers{
-			s: s, ctx: t.Context(), w: s.newPermitWalker(), out: new(Outcome), seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{},
-			sure: map[string]bool{}, found: map[[2]string]string{}, sources: map[string]string{},
-		}
-		l.libs = libraries{read: map[string]objectRead{}, done: map[leverKey]bool{}}
+		l := s.newLevers(t.Context(), new(Outcome))
 		p := &process{}
 		p.PID, p.Exe, p.Unit = 7, c.exe, c.unit
 		l.running([]*process{p})

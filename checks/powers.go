@@ -56,13 +56,16 @@ func leverKeyOf(f snapshot.LeverFile) leverKey {
 // maxLevers bounds the files that are listed: those that others than root decide of.
 const maxLevers = 20_000
 
+func (s *Scan) newLevers(ctx context.Context, out *Outcome) *levers {
+	return &levers{
+		s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}, sure: map[string]bool{},
+		found: map[[2]string]string{}, sources: map[string]string{}, libs: libraries{read: map[string]objectRead{}, done: map[leverKey]bool{}},
+	}
+}
+
 func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
-	l := &levers{
-		s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}, sure: map[string]bool{},
-		found: map[[2]string]string{}, sources: map[string]string{},
-	}
-	l.libs = libraries{read: map[string]objectRead{}, done: map[leverKey]bool{}}
+	l := s.newLevers(ctx, out)
 	sec := &snap.Powers
 	procs, err := s.processes()
 	if err != nil && s.Host.Live() {

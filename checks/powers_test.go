@@ -376,7 +376,7 @@ func TestInitWithoutRun(t *testing.T) {
 		"another":                          {snapshot.Process{PID: 1, Exe: "/sbin/openrc-init", Comm: "systemd"}, false},
 		"a manager of a user":              {snapshot.Process{PID: 900, Exe: "/usr/lib/systemd/systemd", Comm: "systemd"}, false},
 	} {
-		l := &levers{s: s, out: new(Outcome)}
+		l := s.newLevers(t.Context(), new(Outcome))
 		if got := l.bySystemd([]*process{{Process: c.one}}); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
