@@ -63,16 +63,6 @@ func (s *agentsScene) read(name string) string {
 	return string(b)
 }
 
-// missing skips the test of what the machine does not have.
-func (s *agentsScene) missing(t *testing.T, scene string) {
-	t.Helper()
-	for line := range strings.Lines(s.read("missing")) {
-		if strings.HasPrefix(line, scene+":") {
-			t.Skip(line)
-		}
-	}
-}
-
 // answers says whether somebody in a zone gets an answer of an agent, at whatever address.
 func (s *agentsScene) answers(scene, zone string) bool {
 	for at, yes := range s.truth[scene] {
@@ -147,7 +137,6 @@ func TestAgentsInNamespaces(t *testing.T) {
 			s := playAgents(t, c.options)
 			for _, scene := range sortedScenes(c.want) {
 				t.Run(scene, func(t *testing.T) {
-					s.missing(t, scene)
 					s.agrees(t, scene, c.want[scene])
 				})
 			}

@@ -248,7 +248,7 @@ var startedConfined = func() bool {
 // the first, which is what /proc shows of it.
 func TestThisProcessStaysFree(t *testing.T) {
 	if startedConfined {
-		t.Skip("the process was started with no_new_privs")
+		t.Fatal("needs to be started without no_new_privs")
 	}
 	for range 10 {
 		_, _, hold, _, wait := startClosedIn(t)

@@ -188,7 +188,7 @@ func NeedUserNamespaces(t *testing.T) {
 		"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1",
 	} {
 		if b, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(b)) == off {
-			t.Skipf("an ordinary user cannot make a user namespace here: %s is %s", file, off)
+			t.Skipf("the machine lacks: user namespaces of ordinary users (%s is %s)", file, off)
 		}
 	}
 	if _, err := os.Stat("/proc/self/ns/user"); err != nil {
