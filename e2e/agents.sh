@@ -1,7 +1,8 @@
 #!/bin/bash
 # Agents that listen in network namespaces of all kinds, with the real software, and who connects to them. Arguments: the program to test, a
 # directory for its output, the name of a network namespace, options of dockerd. Writes to out/scenes the name and port of each agent,
-# to out/truth who gets an answer of whom. Everything ends with the private pid namespace.
+# to out/truth who gets an answer of whom, and to out/missing what the kernel does not have. Everything ends with the private pid
+# namespace.
 set -u
 prog=$1 out=$2 ns=$3 options=$4
 exec ip netns exec "$ns" unshare -m --propagation private -f -p --kill-child --mount-proc bash -c '
@@ -19,9 +20,10 @@ ip -n ext addr add 203.0.113.9/24 dev eth0; ip -n ext addr add fd20::9/64 dev et
 ip -n ext link set eth0 up; ip -n ext link set lo up; ip -n ext route add default via 203.0.113.1; ip -n ext -6 route add default via fd20::1
 ip route add default via 203.0.113.9; ip -6 route add default via fd20::9
 
->$out/scenes; >$out/ask; >$out/failed
+>$out/scenes; >$out/ask; >$out/missing; >$out/failed
 # scene NAME PORT ADDR:PORT...: an agent by its port, and where somebody may try to connect to it
 scene() { echo "$1 $2" >>$out/scenes; n=$1 p=$2; shift 2; for a; do echo "$n $p $a" >>$out/ask; done; }
+missing() { echo "$1: the kernel lacks: $2" >>$out/missing; }
 agent() { python3 /usr/local/bin/vllm serve m "$@" >>$out/agents.log 2>&1 & }
 in_netns() { n=$1; shift; ip netns exec $n python3 /usr/local/bin/vllm serve m "$@" >>$out/agents.log 2>&1 & }
 

@@ -28,7 +28,7 @@ type agentsScene struct {
 // playAgents starts the agents and a dockerd with these options.
 func playAgents(t *testing.T, options string) *agentsScene {
 	t.Helper()
-	bed.Need(t, "dockerd", "iptables-nft", "nft", "/usr/bin/python3")
+	bed.Need(t, "dockerd", "iptables-nft", "nft", "/usr/bin/python3", "runc", "podman", "/usr/lib/podman/netavark", "slirp4netns", "pasta")
 	const ns = "rfagents"
 	bed.Shell(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
@@ -61,6 +61,16 @@ func playAgents(t *testing.T, options string) *agentsScene {
 func (s *agentsScene) read(name string) string {
 	b, _ := os.ReadFile(filepath.Join(s.dir, name))
 	return string(b)
+}
+
+// missing skips the test of what the kernel does not have.
+func (s *agentsScene) missing(t *testing.T, scene string) {
+	t.Helper()
+	for line := range strings.Lines(s.read("missing")) {
+		if strings.HasPrefix(line, scene+":") {
+			t.Skip(line)
+		}
+	}
 }
 
 // answers says whether somebody in a zone gets an answer of an agent, at whatever address.
@@ -137,6 +147,7 @@ func TestAgentsInNamespaces(t *testing.T) {
 			s := playAgents(t, c.options)
 			for _, scene := range sortedScenes(c.want) {
 				t.Run(scene, func(t *testing.T) {
+					s.missing(t, scene)
 					s.agrees(t, scene, c.want[scene])
 				})
 			}

@@ -52,7 +52,11 @@ scene island 8116 10.44.0.1:8116 203.0.113.1:8116
 # Interfaces that share ext0.
 share() { # NAME KIND MODE ADDR
 	ip netns add $1
-	ip link add link ext0 name s$1 type $2 mode $3 2>>$out/missing.log && ip link set s$1 netns $1 || { missing $1 "the kernel's $2"; return 1; }
+	if ! said=$(ip link add link ext0 name s$1 type $2 mode $3 2>&1); then
+		case $said in *"Unknown device type"* | *"not supported"*) missing $1 $2 ;; *) echo "$1: $said" >>$out/failed ;; esac
+		return 1
+	fi
+	ip link set s$1 netns $1
 	ip -n $1 addr add $4/24 dev s$1; ip -n $1 link set s$1 up; ip -n $1 link set lo up; ip -n $1 route add default via 203.0.113.9
 }
 share mvlan macvlan bridge 203.0.113.71 && {
@@ -73,9 +77,8 @@ python3 /usr/local/bin/hand.py 10.41.0.2 8123 veth host >>$out/agents.log 2>&1 &
 scene handedout 8123 10.41.0.2:8123 203.0.113.1:8123
 
 # runc in a namespace that has a name.
-if command -v runc >/dev/null; then
-	mkdir -p $work/bundle; cp -a $image $work/bundle/rootfs
-	(cd $work/bundle && runc spec && python3 - <<P
+mkdir -p $work/bundle; cp -a $image $work/bundle/rootfs
+(cd $work/bundle && runc spec && python3 - <<P
 import json
 c = json.load(open("config.json"))
 c["process"]["terminal"] = False
@@ -86,23 +89,20 @@ for n in c["linux"]["namespaces"]:
         n["path"] = "/run/netns/veth"
 json.dump(c, open("config.json", "w"))
 P
-	runc run -d agentrunc >/dev/null 2>>$out/run.log </dev/null) || echo "runc" >>$out/failed
-	scene runc 8124 10.41.0.2:8124
-else missing runc "the program runc"; fi
+runc run -d agentrunc >/dev/null 2>>$out/run.log </dev/null) || echo "runc" >>$out/failed
+scene runc 8124 10.41.0.2:8124
 
 # Podman with netavark.
-if command -v podman >/dev/null && [ -x /usr/lib/podman/netavark ]; then
-	mkdir -p /etc/containers
-	echo "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}" >/etc/containers/policy.json
-	printf "[engine]\nevents_logger=\"file\"\ncgroup_manager=\"cgroupfs\"\n[network]\nnetwork_backend=\"netavark\"\n" >/etc/containers/containers.conf
-	printf "[storage]\ndriver=\"vfs\"\nrunroot=\"/run/containers/storage\"\ngraphroot=\"/var/lib/containers/storage\"\n" >/etc/containers/storage.conf
-	(unset DOCKER_HOST; tar -C $image -c . | podman import - py:1 >/dev/null 2>>$out/run.log
-	podman run -d --name pod -v /usr:/usr:ro -p 8025:8125 py:1 python3 /usr/local/bin/vllm serve m --host 0.0.0.0 --port 8125 >/dev/null 2>>$out/run.log </dev/null || echo "podman" >>$out/failed)
-	scene podman 8125 203.0.113.1:8025 $(env -u DOCKER_HOST podman inspect -f "{{.NetworkSettings.IPAddress}}" pod):8125
-else missing podman "the programs podman and netavark"; fi
+mkdir -p /etc/containers
+echo "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}" >/etc/containers/policy.json
+printf "[engine]\nevents_logger=\"file\"\ncgroup_manager=\"cgroupfs\"\n[network]\nnetwork_backend=\"netavark\"\n" >/etc/containers/containers.conf
+printf "[storage]\ndriver=\"vfs\"\nrunroot=\"/run/containers/storage\"\ngraphroot=\"/var/lib/containers/storage\"\n" >/etc/containers/storage.conf
+(unset DOCKER_HOST; tar -C $image -c . | podman import - py:1 >/dev/null 2>>$out/run.log
+podman run -d --name pod -v /usr:/usr:ro -p 8025:8125 py:1 python3 /usr/local/bin/vllm serve m --host 0.0.0.0 --port 8125 >/dev/null 2>>$out/run.log </dev/null || echo "podman" >>$out/failed)
+scene podman 8125 203.0.113.1:8025 $(env -u DOCKER_HOST podman inspect -f "{{.NetworkSettings.IPAddress}}" pod):8125
 
 # A program that holds the other end: slirp4netns, pasta, a tun device.
-if command -v slirp4netns >/dev/null && [ -c /dev/net/tun ]; then
+if [ -c /dev/net/tun ]; then
 	ip netns add slirp; in_netns slirp --host 0.0.0.0 --port 8126; slirped=$!
 	sleep 0.5
 	slirp4netns --configure --netns-type=path --api-socket $work/slirp.sock /run/netns/slirp tap0 >>$out/run.log 2>&1 &
@@ -115,15 +115,15 @@ s.shutdown(socket.SHUT_WR)
 assert b"return" in s.recv(1000)
 P
 	scene slirp 8126 203.0.113.1:8026
-else missing slirp "the program slirp4netns and /dev/net/tun"; fi
-if command -v pasta >/dev/null && [ -c /dev/net/tun ]; then
+else missing slirp TUN; fi
+if [ -c /dev/net/tun ]; then
 	ip netns add pasta; in_netns pasta --host 0.0.0.0 --port 8127
 	pasta --config-net --runas 0 -f -t 8127 -u none -T none -U none --netns-only --netns /run/netns/pasta >>$out/run.log 2>&1 &
 	scene pasta 8127 203.0.113.1:8127
-else missing pasta "the program pasta (package passt) and /dev/net/tun"; fi
+else missing pasta TUN; fi
 if [ -c /dev/net/tun ]; then
 	ip netns add tun; ip netns exec tun python3 /usr/local/bin/tun.py &
 	sleep 0.5; ip -n tun addr add 10.45.0.2/24 dev tun0; ip -n tun link set tun0 up; ip -n tun link set lo up
 	in_netns tun --host 0.0.0.0 --port 8128
 	scene tun 8128 10.45.0.2:8128
-else missing tun "/dev/net/tun"; fi
+else missing tun TUN; fi
