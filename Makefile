@@ -87,7 +87,7 @@ others:
 	done
 
 bench: build
-	go test -run '^$$' -bench . -benchmem ./ruleset ./reach ./trace ./judge
+	go test -run '^$$' -bench . -benchmem ./ruleset ./reach ./trace ./judge ./power
 	go test -tags ringfence_bench -count=1 -timeout 60m -parallel 1 -run 'TestBesideOtherTools|TestScale|TestFixSpeed' -v ./e2e
 
 # The packet model against the running kernel at length: RULESETS random rulesets besides the named ones,

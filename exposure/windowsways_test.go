@@ -306,7 +306,7 @@ func TestDifferencesAreBounded(t *testing.T) {
 		start := time.Now()
 		list := w.Differences()
 		runtime.ReadMemStats(&after)
-		if mb, took := (after.TotalAlloc-before.TotalAlloc)>>20, time.Since(start); mb > 800 || took > 10*time.Second {
+		if mb, took := (after.TotalAlloc-before.TotalAlloc)>>20, time.Since(start); mb > 800 || took > 60*time.Second {
 			t.Errorf("%s: %d MB, %s", name, mb, took)
 		}
 		for _, d := range list {
@@ -365,7 +365,7 @@ func TestManyAddressesOfAnInterface(t *testing.T) {
 	w, origins := NewWindows(s), zones.Classify(s, nil).Origins
 	start := time.Now()
 	answers := w.Listeners([]int{0, 2}, origins)
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Error(took)
 	}
 	for i, of := range answers {

@@ -63,13 +63,13 @@ func TestProcessesThatAreSeen(t *testing.T) {
 // TestManyProcessesOfItsUserAreLookedAtOnce: of a container that sees many processes of its user it is asked once whether it has a profile.
 func TestManyProcessesOfItsUserAreLookedAtOnce(t *testing.T) {
 	s := quiet()
-	for i := range 20_000 {
+	for i := range 50_000 {
 		s.Processes.List = append(s.Processes.List, snapshot.Process{PID: 100 + i, UID: agent, GID: agent, Comm: "x", LSM: "docker-default (enforce)", NS: s.Processes.Init})
 	}
 	st := boxed(agent, 0)
 	st.HostPID = true
 	began := time.Now()
-	if a := answer(t, s, st, power.Root); a.Verdict == power.No || time.Since(began) > 5*time.Second {
+	if a := answer(t, s, st, power.Root); a.Verdict == power.No || time.Since(began) > 30*time.Second {
 		t.Errorf("%s after %s", a.Verdict, time.Since(began))
 	}
 }

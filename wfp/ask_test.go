@@ -151,7 +151,7 @@ func TestTies(t *testing.T) {
 // TestWithoutManySpans: what a span has besides many others is what is between them, and is found in less than the square of their number.
 func TestWithoutManySpans(t *testing.T) {
 	address := func(n uint32) netip.Addr { return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n))) }
-	const many = 60_000
+	const many = 150_000
 	var have, other []Span
 	for i := range uint32(many) {
 		have = append(have, Span{address(8*i + 1), address(8*i + 4)})
@@ -163,7 +163,7 @@ func TestWithoutManySpans(t *testing.T) {
 			t.Fatalf("%d: %v", i, got)
 		}
 	}
-	if took := time.Since(start); took > 4*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Error(took)
 	}
 	if got := (Span{address(0), address(17)}).Without(other[:2]); len(got) != 3 || got[2].From != address(15) {
@@ -190,14 +190,14 @@ func TestManyTies(t *testing.T) {
 // TestManySublayers: filters that each have a sublayer of their own are put in order in less than the square of their number.
 func TestManySublayers(t *testing.T) {
 	var filters []Filter
-	for i := range 60_000 {
+	for i := range 120_000 {
 		filters = append(filters, Filter{ID: uint64(i), Layer: RecvAccept, V4: true, Action: Block, Sublayer: fmt.Sprintf("{b3cdd441-af90-41ba-a745-%012d}", i)})
 	}
 	start := time.Now()
 	if e := New(filters, nil); len(e.places[place{RecvAccept, true}]) != len(filters) || e.Size() != len(filters) {
 		t.Error("sublayers are missing")
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Error(took)
 	}
 }
