@@ -56,6 +56,6 @@ func TestStepsByWhatSettingsName(t *testing.T) {
 	}
 	bed.Need(t, "setpriv", "su", "git", "apt-get", "/usr/bin/python3")
 	agentScene(t)
-	bed.Shell(t, "mount -t tmpfs -o mode=755 tmpfs /var/spool/cron")
+	bed.Shell(t, "mount -t tmpfs -o mode=755 tmpfs /var/spool; mkdir /var/spool/cron")
 	takeSteps(t, namedSteps)
 }

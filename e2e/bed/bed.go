@@ -86,8 +86,8 @@ func run(m *testing.M) int {
 //		return
 //	}
 //
-// The bed is the first process of pid, mount, network and ipc namespaces of its own, with an empty /run and /dev/shm and a
-// temporary directory that other users can enter. It ends with the test, and everything in it.
+// The bed is the first process of pid, mount, network and ipc namespaces of its own, with an empty /run, /dev/shm and
+// /etc/sysctl.d and a temporary directory that other users can enter. It ends with the test, and everything in it.
 func Alone(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(worldVar) == t.Name() {
@@ -207,6 +207,10 @@ func furnish() error {
 		if err := unix.Mount(m.kind, m.at, m.kind, 0, m.options); err != nil {
 			return fmt.Errorf("mount %s: %w", m.at, err)
 		}
+	}
+	// What a fix writes here would be somebody else's file to the fix of another bed.
+	if err := unix.Mount("tmpfs", "/etc/sysctl.d", "tmpfs", 0, "mode=755"); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("mount /etc/sysctl.d: %w", err)
 	}
 	for _, dir := range []string{"/run/netns", "/run/lock", "/run/sshd"} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
