@@ -64,7 +64,7 @@ func (l *levers) sockets(procs []*process) {
 		l.out.partialIn("files", "whose the sockets of %d processes are was not seen", denied)
 	}
 	init := l.s.initNS()
-	heard := map[int]*process{}
+	heard, systemd := map[int]*process{}, slices.ContainsFunc(procs, firstIsSystemd)
 	spaces := map[uint64]int{init.Net: 0}
 	for _, p := range procs {
 		if p.UID != 0 && (p.UID < firstPerson || p.UID >= nobodys) || p.Container != "" || p.NS.User != init.User || p.Leader != 0 {
@@ -94,7 +94,8 @@ func (l *levers) sockets(procs []*process) {
 			continue
 		}
 		for _, k := range namedSockets(b) {
-			i := slices.IndexFunc(owners[k.inode], func(pid int) bool { return heard[pid] != nil })
+			answer := answering(owners[k.inode], systemd)
+			i := slices.IndexFunc(answer, func(pid int) bool { return heard[pid] != nil })
 			if i < 0 || k.name[0] == '@' && n != init.Net {
 				continue
 			}
@@ -102,9 +103,19 @@ func (l *levers) sockets(procs []*process) {
 				l.out.partialIn("files", "daemons have more sockets than are looked at")
 				return
 			}
-			l.socket(k.name, heard[owners[k.inode][i]])
+			l.socket(k.name, heard[answer[i]])
 		}
 	}
+}
+
+// answering are those of a socket's holders that answer who connects: systemd holds those of its units beside the services that it
+// gave them to (systemd.socket(5)), and takes no connection of theirs.
+func answering(holders []int, systemd bool) []int {
+	others := slices.DeleteFunc(slices.Clone(holders), func(pid int) bool { return pid == 1 })
+	if len(others) == 0 || !systemd {
+		return holders
+	}
+	return others
 }
 
 // packagedPrograms are where programs of packages are.
@@ -121,11 +132,32 @@ func daemonName(p *process, init snapshot.NS) string {
 	return cmp.Or(exe, "a program that was not seen")
 }
 
+// printsToFiles says whether the scheduler of CUPS lets a printer be a file, which it then writes as root (cups-files.conf(5), FileDevice),
+// or may let it: by settings elsewhere, or that were not read.
+func (l *levers) printsToFiles(p *process) bool {
+	if p.cut || p.NS.Mnt != l.s.initNS().Mnt || slices.ContainsFunc(p.argv, func(a string) bool { return strings.HasPrefix(a, "-") && strings.ContainsAny(a, "cs") }) {
+		return true
+	}
+	b, err := l.s.Host.ReadFile("/etc/cups/cups-files.conf")
+	if err != nil {
+		return !gone(err)
+	}
+	for line := range bytes.Lines(b) {
+		if f := strings.Fields(strings.ToLower(string(line))); len(f) > 1 && f[0] == "filedevice" && f[1] != "no" && f[1] != "off" && f[1] != "false" {
+			return true
+		}
+	}
+	return false
+}
+
 // socket adds one socket of a daemon. One that is root's alone is in a container for root of that, if it is mounted there.
 func (l *levers) socket(name string, p *process) {
 	program := daemonName(p, l.s.initNS())
 	if unixDaemons[program] != "" && name[0] != '@' {
 		return // what they do is known, and who connects to them is told with the runtimes
+	}
+	if program == "cupsd" && l.printsToFiles(p) {
+		program = p.Exe
 	}
 	f := snapshot.LeverFile{Path: name, Kind: snapshot.LeverSocket, By: program, UID: p.UID, Trigger: snapshot.TriggerNone, Unsure: "what " + program + " does for who connects to " + name + " was not followed"}
 	if name[0] == '@' {

@@ -45,9 +45,12 @@ func (l *levers) bySystemd(procs []*process) bool {
 	if !gone(err) {
 		l.out.partialIn("files", "whether systemd is the init: %v", err)
 	}
-	return slices.ContainsFunc(procs, func(p *process) bool {
-		return p.PID == 1 && (path.Base(p.Exe) == "systemd" || p.Exe == "" && p.Comm == "systemd")
-	})
+	return slices.ContainsFunc(procs, firstIsSystemd)
+}
+
+// firstIsSystemd says of a process that it is process 1, and systemd.
+func firstIsSystemd(p *process) bool {
+	return p.PID == 1 && (path.Base(p.Exe) == "systemd" || p.Exe == "" && p.Comm == "systemd")
 }
 
 // systemd adds the units of the system: their files, and what services run.

@@ -382,3 +382,44 @@ func TestInitWithoutRun(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoAnswers looks at sockets with several holders: systemd answers those that it gave to nobody.
+func TestWhoAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		holders []int
+		systemd bool
+		want    []int
+	}{
+		"its own":                    {[]int{1}, true, []int{1}},
+		"given to a service":         {[]int{1, 102}, true, []int{102}},
+		"of a master and workers":    {[]int{90, 91}, true, []int{90, 91}},
+		"of a master as process 1":   {[]int{1, 91}, false, []int{1, 91}},
+		"whose holders are not seen": {nil, true, nil},
+	} {
+		if got := answering(c.holders, c.systemd); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestPrintersThatAreFiles looks at schedulers of CUPS: one that writes files as root for who adds a printer is not the known one.
+func TestPrintersThatAreFiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		config string
+		argv   []string
+		want   bool
+	}{
+		"as it is installed": {"SystemGroup lpadmin\n#FileDevice Yes\n", []string{"cupsd", "-l"}, false},
+		"files":              {"FileDevice Yes\n", []string{"cupsd", "-l"}, true},
+		"another writing":    {"  filedevice\tOn\n", []string{"cupsd"}, true},
+		"none":               {"FileDevice No\n", []string{"cupsd", "-f"}, false},
+		"settings elsewhere": {"", []string{"cupsd", "-s", "/opt/cups-files.conf"}, true},
+		"a value beside it":  {"", []string{"cupsd", "-s/opt/cups-files.conf"}, true},
+	} {
+		s, _ := tree(t, map[string]string{"/etc/cups/cups-files.conf": c.config})
+		l := s.newLevers(t.Context(), new(Outcome))
+		if got := l.printsToFiles(&process{argv: c.argv}); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
