@@ -8,17 +8,34 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
+// busUnits are the units of the system bus (dbus-daemon(1), dbus-broker(1)).
+var busUnits = []string{"dbus.service", "dbus-broker.service"}
+
+// runsBus says whether the system bus of the host runs as a user. Services ask the bus who asks them, systemd and polkit among them (D-Bus
+// Specification, org.freedesktop.DBus.GetConnectionCredentials): they do for root what the bus says that root asks.
+func runsBus(s *snapshot.Snapshot, uid int) bool {
+	return uid != 0 && slices.ContainsFunc(s.Processes.List, func(p snapshot.Process) bool {
+		return p.UID == uid && p.Container == "" && slices.Contains(busUnits, p.Unit)
+	})
+}
+
 // byBus are the services of root on the system bus that a state may ask, and that are not known to ask polkit, or to do nothing for others.
 func (g *Graph) byBus(s *State) (list []Edge) {
 	if s.Place == InContainer || s.UID == 0 {
 		return nil
 	}
+	if runsBus(g.snap, s.UID) {
+		list = append(list, Edge{
+			Kind: ByBus, Object: "the system bus", Trigger: snapshot.TriggerNone, Goal: Root,
+			Text: "it runs the system bus, which tells services of root who asks them",
+		})
+	}
 	seen, _ := sees(g.snap, s, busSocket, toReach)
 	if !seen {
-		return nil
+		return list
 	}
 	if f := g.snap.Powers.BusRead; f.State == snapshot.Denied || f.State == snapshot.Error {
-		return []Edge{{Kind: ByBus, Object: "the system bus", Trigger: snapshot.TriggerNone, Goal: Root, Unknown: "who may ask services of the system bus is not known: " + f.Reason}}
+		return append(list, Edge{Kind: ByBus, Object: "the system bus", Trigger: snapshot.TriggerNone, Goal: Root, Unknown: "who may ask services of the system bus is not known: " + f.Reason})
 	}
 	for i := range g.snap.Powers.Bus {
 		n := &g.snap.Powers.Bus[i]

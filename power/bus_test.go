@@ -54,6 +54,27 @@ func TestServicesOfTheBus(t *testing.T) {
 	}
 }
 
+// TestWhoRunsTheBus: who is the system bus says to services of root who asks them, and so is root; a bus of a container is none of the host.
+func TestWhoRunsTheBus(t *testing.T) {
+	for name, c := range map[string]struct {
+		process snapshot.Process
+		want    power.Verdict
+	}{
+		"the bus":         {snapshot.Process{UID: agent, Unit: "dbus.service"}, power.Yes},
+		"another bus":     {snapshot.Process{UID: agent, Unit: "dbus-broker.service"}, power.Yes},
+		"of another user": {snapshot.Process{UID: agent + 1, Unit: "dbus.service"}, power.No},
+		"another service": {snapshot.Process{UID: agent, Unit: "a.service"}, power.No},
+		"of a container":  {snapshot.Process{UID: agent, Unit: "dbus.service", Container: "c1"}, power.No},
+	} {
+		s := quiet()
+		c.process.PID = 90
+		s.Processes.List = append(s.Processes.List, c.process)
+		if a := answer(t, s, onHost(), power.Root); a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, texts(a.Path), a.Because)
+		}
+	}
+}
+
 // TestEmptyPasswords: an account without a password is one that everybody becomes who has su, wherever PAM takes it.
 func TestEmptyPasswords(t *testing.T) {
 	for name, c := range map[string]struct {
