@@ -177,9 +177,10 @@ test-kube:
 test-wine:
 	RINGFENCE_WINE=$(CURDIR)/build/wine go test -count=1 -timeout 20m -v -run 'TestWine$$' ./e2e
 
-# The fix under systemd, through boots and beside firewalld, ufw and nftables.service.
+# The fix under systemd, through boots and beside firewalld, ufw and nftables.service, in Debian 12 and 13.
+SUITES ?= bookworm trixie
 test-systemd:
-	sh e2e/systemd.sh
+	SUITES="$(SUITES)" sh e2e/systemd.sh
 
 # The engines of many hosts, each as far as it runs on one machine: packages in booted guests, Ansible, queries, manifests.
 test-fleet:

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,7 +71,7 @@ func TestUnderSystemd(t *testing.T) {
 
 func newMachine(t *testing.T, tar string) *machine {
 	t.Helper()
-	m := &machine{t: t, root: t.TempDir(), host: "rfs", peer: "rfp"}
+	m := &machine{t: t, root: t.TempDir(), host: fmt.Sprintf("rfs%d", os.Getpid()), peer: fmt.Sprintf("rfp%d", os.Getpid())}
 	m.must("tar", "xf", tar, "-C", m.root)
 	m.must("cp", bed.Program(t), filepath.Join(m.root, "usr/local/bin/ringfence"))
 	m.must("ip", "netns", "add", m.host)
@@ -104,7 +105,8 @@ func (m *machine) boot() {
 	m.cmd = exec.Command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--capability=all",
 		"--system-call-filter=bpf open_by_handle_at", // to see which programs are beside the rules: without them what gets through is unknown
 		"--network-namespace-path=/run/netns/"+m.host, "-D", m.root, "-b", "--console=passive")
-	m.cmd.Env = append(os.Environ(), "SYSTEMD_SECCOMP=0") // that filters of system calls are those of services
+	m.cmd.Env = append(os.Environ(), "SYSTEMD_SECCOMP=0", // that filters of system calls are those of services
+		"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1") // systemd 256 and later start on no other
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
