@@ -16,6 +16,7 @@ type sshAccountsOf struct {
 	users  []*sshd.User
 	others bool // the files do not name everybody
 	roots  bool // root may have a password of elsewhere
+	strict bool // PAM takes no empty password
 }
 
 // maxPrincipals bounds the accounts of one server that are thought through.
@@ -33,7 +34,8 @@ func loginFiles(read func(string) ([]byte, error)) *sshAccountsOf {
 	passwd := text("/etc/passwd")
 	a := &sshAccountsOf{others: passwd == "" || otherAccounts(read) || otherPasswords(read)}
 	a.roots = otherPasswords(read, "sss") // it never has root: sssd.conf(5), filter_users
-	if passwd == "" {                     // root is one of those whom it does not name
+	a.strict = !a.others && noEmptyPasswords(read)
+	if passwd == "" { // root is one of those whom it does not name
 		a.users = append(a.users, &sshd.User{Name: "root", Real: true, Groups: []string{"root"}})
 	}
 	shadow, shadowErr := read("/etc/shadow")
@@ -141,8 +143,26 @@ const maxPAMFiles = 32
 
 // otherPasswords says whether PAM can ask for passwords that are not in shadow(5), or what it asks cannot be read (pam.conf(5)).
 // Modules of some names are left out.
-func otherPasswords(read func(string) ([]byte, error), but ...string) bool {
-	files := []string{"sshd", "common-auth", "system-auth", "password-auth"}
+func otherPasswords(read func(string) ([]byte, error), but ...string) (other bool) {
+	whole := pamAsks(read, []string{"sshd", "common-auth", "system-auth", "password-auth"}, func(module, _ string) {
+		other = other || !slices.Contains(localModules, module) && !slices.Contains(but, module)
+	})
+	return other || !whole
+}
+
+// noEmptyPasswords says that PAM lets nobody in by an empty password: pam_unix(8) does with nullok alone, and nothing else of SSH lets everybody in.
+func noEmptyPasswords(read func(string) ([]byte, error)) bool {
+	asked, open := false, false
+	whole := pamAsks(read, []string{"sshd"}, func(module, line string) {
+		asked = asked || module == "unix"
+		open = open || module == "unix" && strings.Contains(line, "nullok") || module == "permit" && !strings.Contains(line, "required")
+	})
+	return whole && asked && !open
+}
+
+// pamAsks tells of each module that PAM asks who somebody is, and of its line, in some files and those that they include. It is false if one of them
+// cannot be read.
+func pamAsks(read func(string) ([]byte, error), files []string, tell func(module, line string)) (whole bool) {
 	for i := 0; i < len(files); i++ {
 		b, err := read(pamFile("/etc/pam.d", files[i]))
 		if gone(err) {
@@ -152,19 +172,19 @@ func otherPasswords(read func(string) ([]byte, error), but ...string) bool {
 			continue
 		}
 		if err != nil || i == maxPAMFiles {
-			return true
+			return false
 		}
 		for line := range strings.Lines(strings.ReplaceAll(string(b), "\\\n", " ")) {
 			include, module := pamLine(line)
-			if module != "" && !slices.Contains(localModules, module) && !slices.Contains(but, module) {
-				return true
+			if module != "" {
+				tell(module, line)
 			}
 			if include != "" && !slices.Contains(files, include) {
 				files = append(files, include)
 			}
 		}
 	}
-	return false
+	return true
 }
 
 // pamFile is a file of PAM: one of a directory, or one by its path.
@@ -222,11 +242,19 @@ func (a *sshAccountsOf) logins(g *sshd.Group, settings map[string][]string) *sna
 		default:
 			l.Locked = append(l.Locked, u.Name)
 		}
-		if u.Real && u.Password == sshd.PasswordEmpty {
+		if u.Real && u.Password == sshd.PasswordEmpty && a.takesEmpty(u, settings) {
 			l.Empty = append(l.Empty, u.Name)
 		}
 	}
 	return l
+}
+
+// takesEmpty says whether an empty password of an account is one that lets it in: what keeps passwords of root out keeps that out too, and PAM may.
+func (a *sshAccountsOf) takesEmpty(u *sshd.User, settings map[string][]string) bool {
+	if slices.Contains([]string{"no", "without-password", "prohibit-password", "forced-commands-only"}, first(settings, "permitrootlogin")) && u.UID == 0 {
+		return false
+	}
+	return !a.strict || first(settings, "usepam") != "yes"
 }
 
 // passwordOfRoot is Yes where an account with the powers of root has a password, Locked where it has none, Unsure where that cannot be told.

@@ -129,7 +129,7 @@ func noneSettings(word snapshot.Word) map[string][]string {
 		root = "yes"
 	}
 	return map[string][]string{
-		"permitrootlogin": {root}, "passwordauthentication": {"no"}, "kbdinteractiveauthentication": {"no"}, "usepam": {"no"},
+		"permitrootlogin": {root}, "passwordauthentication": {"yes"}, "kbdinteractiveauthentication": {"no"}, "usepam": {"no"},
 		"permitemptypasswords": {"yes"}, "pubkeyauthentication": {"no"}, "authenticationmethods": {"none"},
 	}
 }

@@ -189,6 +189,16 @@ password_login(s) if {
 	}
 }
 
+# logs_in_unkeyed says whether a password logs in, or no word at all: the method none takes an empty password where passwords are on, and no other one
+# (sshd, userauth_none).
+logs_in_unkeyed(s) if password_login(s)
+
+logs_in_unkeyed(s) if {
+	"none" in split(s.authenticationmethods, " ")
+	s.permitemptypasswords == "yes"
+	s.passwordauthentication == "yes"
+}
+
 _method_on("password", s) if s.passwordauthentication == "yes"
 
 _method_on("keyboard-interactive", s) if {
@@ -196,13 +206,11 @@ _method_on("keyboard-interactive", s) if {
 	s.usepam == "yes"
 }
 
-_method_on("none", s) if s.permitemptypasswords == "yes"
-
 # root_login says whether root is let in by a password under a context: yes, locked (it is, and has none), unsure (it is, and may have one),
 # or no.
 root_login(ctx) := ctx.logins.root if {
 	ctx.settings.permitrootlogin == "yes"
-	password_login(ctx.settings)
+	logs_in_unkeyed(ctx.settings)
 } else := "no"
 
 # locked_users are those who are let in and have no password.

@@ -36,7 +36,7 @@ else := "medium"
 
 _weak(s) if {
 	s.permitemptypasswords == "yes"
-	lib.password_login(s)
+	lib.logs_in_unkeyed(s)
 }
 
 unknown contains {

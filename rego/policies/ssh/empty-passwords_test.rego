@@ -36,3 +36,11 @@ test_passwords_that_are_not_seen_are_unknown if {
 
 # Whatever is not told is not taken for the safe value.
 test_what_is_not_said_is_unknown if count(check.unknown) == 2 with input as _doc({})
+
+# The method none takes an empty password where passwords are on (OpenSSH 9.2).
+test_the_method_none if {
+	none := {"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "yes", "usepam": "no", "authenticationmethods": "none"}
+	{f.severity | some f in check.finding} == {"critical"} with input as _doc(none)
+	count(check.finding) == 0 with input as _doc(object.union(none, {"passwordauthentication": "no"}))
+	count(check.finding) == 0 with input as _doc(object.union(none, {"permitemptypasswords": "no"}))
+}

@@ -63,3 +63,8 @@ test_passwords_that_are_not_seen_are_not_low if {
 
 # Whatever is not told is not taken for the safe value.
 test_what_is_not_said_is_unknown if count(check.unknown) == 2 with input as _doc({})
+
+test_the_method_none_takes_no_password if {
+	count(check.finding) == 0 with input as _doc(_settings({"authenticationmethods": "none", "permitemptypasswords": "yes"}))
+	count(check.finding) == 1 with input as _doc(_settings({"authenticationmethods": "none password"}))
+}

@@ -26,6 +26,7 @@ finding contains {
 } if {
 	some ctx in input.ssh.contexts
 	lib.root_login(ctx) == "yes"
+	lib.password_login(ctx.settings)
 }
 
 finding contains {
@@ -40,6 +41,7 @@ finding contains {
 } if {
 	some ctx in input.ssh.contexts
 	lib.root_login(ctx) == "locked"
+	lib.password_login(ctx.settings)
 }
 
 unknown contains {
@@ -57,6 +59,7 @@ unknown contains {
 	some ctx in input.ssh.contexts
 	ctx.of == ""
 	lib.root_login(ctx) == "unsure"
+	lib.password_login(ctx.settings)
 }
 
 unknown contains u if some u in lib.sshd_unsaid_any(input.ssh.contexts, {"permitrootlogin", "passwordauthentication", "kbdinteractiveauthentication"})

@@ -41,3 +41,9 @@ test_password_that_is_not_seen_is_unknown if {
 
 # Whatever is not told is not taken for the safe value.
 test_what_is_not_said_is_unknown if count(check.unknown) == 3 with input as _doc({})
+
+test_the_method_none_takes_no_password_of_root if {
+	none := {"permitrootlogin": "yes", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "yes", "usepam": "no", "authenticationmethods": "none"}
+	count(check.finding) == 0 with input as _doc(none)
+	count(check.finding) == 1 with input as _doc(object.union(none, {"authenticationmethods": "any"}))
+}
