@@ -162,6 +162,14 @@ func TestWhoGetsIntoCUPS(t *testing.T) {
 		"another policy":            {"DefaultPolicy mine\n<Location />\nAllow all\n</Location>\n", "", ""},
 		"limits by methods":         {"<Location />\nAllow all\n<LimitExcept GET>\nDeny all\n</LimitExcept>\n</Location>\n", "", ""},
 		"users, and not how":        {"<Location />\nAllow all\nRequire valid-user\n</Location>\n", "", ""},
+		"a star":                    {"<Location />\nOrder allow,deny\nAllow *\n</Location>\n", dataAsks, ""},
+		"words in quotes":           {"<Location />\nOrder allow,deny\nAllow \"all\"\n</Location>\n", dataAsks, ""},
+		"no network":                {"<Location />\nOrder allow,deny\nAllow 0/0\n</Location>\n", dataAsks, ""},
+		"every network":             {"<Location />\nOrder allow,deny\nAllow 0.0.0.0/0.0.0.0\n</Location>\n", dataNone, "configuration"},
+		"every network of IPv6":     {"<Location />\nOrder allow,deny\nAllow [::]/0\n</Location>\n", dataNone, "configuration"},
+		"a network of no bits":      {"<Location />\nOrder allow,deny\nAllow 0.0.0.0/0\n</Location>\n", "", ""},
+		"loopback as a network":     {"<Location />\nOrder allow,deny\nAllow 127.0.0.0/8\n</Location>\n", dataLocal, "configuration"},
+		"a part of an address":      {"<Location />\nOrder allow,deny\nAllow From 192.0.2.*\n</Location>\n", dataSome, "configuration"},
 		"administration by network": {"<Location />\nAllow all\n</Location>\n<Location /admin>\nAllow all\n</Location>\n" + policy, dataNone, "configuration"},
 	} {
 		m := settingsAt(t, map[string]string{"etc/cups/cupsd.conf": c.text}, "cupsd", "-l")

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 type cupsBlock struct {
 	strict           bool // Order allow,deny: whom nothing allows is denied
 	allow, deny      []string
+	hangs            bool // a network of IPv4 with a zero of bits: one machine where CUPS is compiled so
 	asks, any, where bool // for a login; for a login or an address; it says Require without AuthType
 }
 
@@ -26,16 +28,7 @@ func (b *cupsBlock) lets() string {
 	of := func(list []string) string {
 		to := dataAsks
 		for _, v := range list {
-			kind := dataSome
-			switch v {
-			case "all", "0.0.0.0/0":
-				kind = dataNone
-			case "none":
-				kind = dataAsks
-			case "localhost", "127.0.0.1", "::1", "[::1]":
-				kind = dataLocal
-			}
-			to = openness[max(slices.Index(openness, to), slices.Index(openness, kind))]
+			to = openness[max(slices.Index(openness, to), slices.Index(openness, cupsSource(v)))]
 		}
 		return to
 	}
@@ -51,6 +44,27 @@ func (b *cupsBlock) lets() string {
 		return dataSome
 	}
 	return allowed
+}
+
+// cupsSource says whom a word of Allow or Deny is about: nobody is of a star, of what is in quotes, and of 0/0.
+func cupsSource(v string) string {
+	network, mask, masked := strings.Cut(strings.NewReplacer("[", "", "]", "").Replace(v), "/")
+	a, err := netip.ParseAddr(network)
+	bits := a.BitLen()
+	if m, merr := netip.ParseAddr(mask); masked && merr == nil {
+		bits = ones(m)
+	} else if masked {
+		bits = atoiOr(mask, bits)
+	}
+	switch {
+	case v == "all", err == nil && bits == 0:
+		return dataNone
+	case v == "none", strings.Contains(v, `"`), err != nil && strings.Trim(v, "0.*/") == "":
+		return dataAsks
+	case v == "localhost", err == nil && a.IsLoopback() && (a.Is6() && bits == 128 || a.Is4() && bits >= 8):
+		return dataLocal
+	}
+	return dataSome
 }
 
 // cups is what cupsd.conf(5) says that decides who is let in.
@@ -110,6 +124,10 @@ func (c *cups) read(text string) {
 func (b *cupsBlock) take(key, value string) {
 	value = strings.ToLower(value)
 	from := strings.Fields(strings.TrimPrefix(value, "from "))
+	b.hangs = b.hangs || (key == "allow" || key == "deny") && slices.ContainsFunc(from, func(v string) bool {
+		p, err := netip.ParsePrefix(v)
+		return err == nil && p.Bits() == 0 && p.Addr().Is4()
+	})
 	switch key {
 	case "order":
 		b.strict = strings.HasPrefix(strings.ReplaceAll(value, " ", ""), "allow")
@@ -133,11 +151,19 @@ func (c *cups) at(place string) string {
 			if b.where && !b.asks {
 				c.err = errors.New("it requires users, and not how they show who they are")
 			}
+			c.whole(b)
 			return b.lets()
 		}
 		if place == "/" {
 			return dataLocal
 		}
+	}
+}
+
+// whole has what a block says be unknown if that hangs on how CUPS is compiled: 2.4.2 of Debian 12 on x86 takes 192.0.2.1/0 for one machine.
+func (c *cups) whole(b *cupsBlock) {
+	if b.hangs {
+		c.err = errors.New("whom a network of IPv4 with 0 bits is about hangs on how CUPS is compiled")
 	}
 }
 
@@ -155,6 +181,7 @@ func (c *cups) may(operation string, changes bool) (who, place string) {
 	case b != nil && b.where && !b.asks:
 		c.err = errors.New("it requires users, and not how they show who they are")
 	case b != nil:
+		c.whole(b)
 		limit = b.lets()
 	case !c.policy && changes:
 		limit = dataAsks

@@ -5,6 +5,7 @@ package checks
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"path"
@@ -21,6 +22,7 @@ type hbaLine struct {
 	where     string // samenet, a name; "" for from
 	method    string
 	certs     bool // it asks for a certificate besides
+	alone     bool // it is about all connections, as the server has no TLS
 	text      string
 }
 
@@ -28,6 +30,23 @@ type hbaLine struct {
 func (l hbaLine) unasked() bool {
 	return (l.method == "trust" || l.method == "ident") && !l.certs
 }
+
+// named is what would have to have a name for anybody to be of a line: a word of the format is one in quotes or in large letters.
+func (l hbaLine) named() string {
+	word := func(w string) bool {
+		bare := strings.Trim(w, `"`)
+		return slices.Contains(hbaWords, strings.ToLower(bare)) && (bare != w || !slices.Contains(hbaWords, bare))
+	}
+	for _, list := range [][]string{l.databases, l.accounts, {l.where}} {
+		if !slices.ContainsFunc(list, func(w string) bool { return !word(w) }) {
+			return list[0]
+		}
+	}
+	return ""
+}
+
+// hbaWords are the words of pg_hba.conf that are no names.
+var hbaWords = []string{"all", "replication", "sameuser", "samerole", "samegroup"}
 
 // ofHost says of a line that it is about connections of the host itself.
 func (l hbaLine) ofHost() bool {
@@ -42,13 +61,16 @@ func postgresAccess(d *dataFiles) access {
 	}
 	a := access{login: dataAsks}
 	var from []string
-	known := true
+	known, named := true, ""
 	for i, l := range lines {
 		if !l.unasked() || slices.ContainsFunc(lines[:i], l.shadowed) {
 			continue
 		}
 		login := dataSome
 		switch {
+		case l.named() != "":
+			named = l.named()
+			continue
 		case l.ofHost() && l.method == "ident":
 			continue // the host's own service of names says it, where there is one
 		case l.ofHost():
@@ -63,6 +85,9 @@ func postgresAccess(d *dataFiles) access {
 		if slices.Index(openness, login) > slices.Index(openness, a.login) {
 			a = access{login: login, how: l.text, gives: l.gives()}
 		}
+	}
+	if named != "" && a.login != dataNone {
+		return access{err: fmt.Errorf("pg_hba.conf lets in %s, and whether something has that name is in the database", named)}
 	}
 	if known {
 		a.sources = networkList(from)
@@ -88,7 +113,7 @@ func networkList(words []string) string {
 func (l hbaLine) shadowed(before hbaLine) bool {
 	all := func(a, b []string) bool { return slices.Contains(a, "all") || slices.Equal(a, b) }
 	who := all(before.accounts, l.accounts) && all(before.databases, l.databases) && (!slices.Contains(l.databases, "replication") || slices.Equal(before.databases, l.databases))
-	return who && (before.kind == "host" || before.kind == l.kind) && before.where == "" && l.where == "" && before.from.Bits() <= l.from.Bits() && before.from.Contains(l.from.Addr())
+	return who && (before.kind == "host" || before.kind == l.kind || before.alone) && before.where == "" && l.where == "" && before.from.Bits() <= l.from.Bits() && before.from.Contains(l.from.Addr())
 }
 
 // setting is a setting of PostgreSQL by its arguments.
@@ -141,7 +166,7 @@ func hbaFields(line string) (fields [][]string) {
 			end++
 		}
 		word := strings.ReplaceAll(rest[:end], `"`, "")
-		if quoted && slices.Contains([]string{"all", "replication", "sameuser", "samerole", "samegroup"}, word) {
+		if quoted && slices.Contains(hbaWords, word) {
 			word = rest[:end]
 		}
 		if more {
@@ -168,6 +193,7 @@ func (d *dataFiles) hbaFile(file string, ssl bool) (list []hbaLine, err error) {
 			continue
 		}
 		h := hbaLine{kind: f[0][0], databases: f[1], accounts: f[2], method: f[4][0], text: strings.Join(strings.Fields(line), " ")}
+		h.alone = h.kind == "hostnossl" && !ssl
 		h.certs = slices.ContainsFunc(f[4:], func(o []string) bool {
 			return strings.HasPrefix(o[0], "clientcert=") && !slices.Contains([]string{"0", "no-verify"}, o[0][len("clientcert="):])
 		})

@@ -314,15 +314,9 @@ func influxAccess(d *dataFiles) access {
 	if err != nil {
 		return access{err: err}
 	}
-	asks, section := "false", ""
-	for line := range strings.Lines(text) {
-		line, _, _ = strings.Cut(strings.TrimSpace(line), "#")
-		key, value, _ := strings.Cut(line, "=")
-		if strings.HasPrefix(line, "[") {
-			section = strings.Trim(line, "[] ")
-		} else if section == "http" && strings.TrimSpace(key) == "auth-enabled" {
-			asks = strings.TrimSpace(value)
-		}
+	asks, err := influxAsks(text)
+	if err != nil {
+		return access{err: err}
 	}
 	if v := d.env["INFLUXDB_HTTP_AUTH_ENABLED"]; v != "" {
 		asks = v
@@ -331,6 +325,31 @@ func influxAccess(d *dataFiles) access {
 		return access{login: dataAsks}
 	}
 	return access{login: dataNone, gives: "reads and writes all of its data, and its users", how: "auth-enabled of [http] is off"}
+}
+
+// influxAsks is auth-enabled of [http]. Names can be in quotes and in large letters, and of a table in one line; texts of several lines are not
+// followed.
+func influxAsks(text string) (asks string, err error) {
+	asks = "false"
+	if strings.Contains(text, "\"\"\"") || strings.Contains(text, "'''") {
+		return "", errors.New("its file has texts of several lines, which are not followed")
+	}
+	name := func(v string) string { return strings.ToLower(strings.Trim(strings.TrimSpace(v), "\"'")) }
+	section := ""
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), "#")
+		key, value, _ := strings.Cut(line, "=")
+		table, inner, _ := strings.Cut(key, ".")
+		switch {
+		case strings.HasPrefix(line, "["):
+			section = name(strings.Trim(line, "[] "))
+		case section == "http" && name(key) == "auth-enabled", section == "" && name(table) == "http" && name(inner) == "auth-enabled":
+			asks = strings.TrimSpace(value)
+		case section == "" && name(key) == "http":
+			return "", errors.New("its file has [http] in one line, which is not followed")
+		}
+	}
+	return asks, nil
 }
 
 // mongoAccess reads the options of mongod(1) and its file of YAML: it asks with authorization, a key file, or certificates between members.
