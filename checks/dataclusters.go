@@ -104,7 +104,7 @@ func nomadAccess(d *dataFiles) access {
 		return access{err: err}
 	}
 	a := access{login: dataAsks, ports: []int{portTold(said(set, "ports.http"), 4646)}}
-	if saysYes(set, "acl.enabled") || hasFlag(d.argv, "-acl-enabled") || saysYes(set, "tls.http") && saysYes(set, "tls.verify_https_client") {
+	if saysYes(set, "acl.enabled") || hasFlag(goFlags(d.argv), "--acl-enabled") || saysYes(set, "tls.http") && saysYes(set, "tls.verify_https_client") {
 		return a
 	}
 	a.login, a.how, a.gives = dataNone, "acl is not enabled", "starts jobs, which run commands on the nodes of its cluster"

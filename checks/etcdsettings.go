@@ -4,6 +4,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,8 +39,9 @@ func (s *Scan) etcdSettings(p *process) map[string]snapshot.Fact {
 	if err != nil {
 		return unreadSettings(err, names...)
 	}
+	argv := goFlags(p.argv)
 	v := map[string]string{"clientURLs": "http://localhost:2379", "peerURLs": "http://localhost:2380"}
-	file := argument(p.argv, "--config-file")
+	file := argument(argv, "--config-file")
 	if file == "" {
 		file = env["ETCD_CONFIG_FILE"]
 	}
@@ -61,18 +63,29 @@ func (s *Scan) etcdSettings(p *process) map[string]snapshot.Fact {
 		}
 		switch strings.HasSuffix(name, "Auth") || strings.HasSuffix(name, "Auto") {
 		case true:
-			for _, a := range p.argv {
+			for _, a := range argv {
 				if a == "--"+at.flag || strings.HasPrefix(a, "--"+at.flag+"=") {
-					v[name] = strconv.FormatBool(hasFlag(p.argv, "--"+at.flag))
+					v[name] = strconv.FormatBool(hasFlag(argv, "--"+at.flag))
 				}
 			}
 		default:
-			if x := argument(p.argv, "--"+at.flag); x != "" {
+			if x := argument(argv, "--"+at.flag); x != "" {
 				v[name] = x
 			}
 		}
 	}
 	return given(etcdCertificates(v))
+}
+
+// goFlags are arguments with two dashes before each name, where a program takes one as well (the package flag of Go).
+func goFlags(argv []string) []string {
+	argv = slices.Clone(argv)
+	for i, a := range argv[min(1, len(argv)):] {
+		if len(a) > 1 && a[0] == '-' && a[1] != '-' {
+			argv[i+1] = "-" + a
+		}
+	}
+	return argv
 }
 
 // etcdCertificates says what the options come to. A CA has certificates asked for as client-cert-auth has, and a certificate that etcd makes for

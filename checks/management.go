@@ -119,7 +119,7 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 		} else if read != nil {
 			v.Settings = unreadSettings(errNoTime, "read")
 		}
-		snap.Management.Servers = append(snap.Management.Servers, v)
+		snap.Management.Servers = append(snap.Management.Servers, displaysOf(v, p)...)
 	}
 	snap.Management.Servers = append(snap.Management.Servers, s.managedSockets(out)...)
 	snap.Management.Servers = append(snap.Management.Servers, s.kernelsNFS(out)...)

@@ -41,48 +41,65 @@ func ownOptions(argv []string, valued string) (own []string, asks bool) {
 	return argv[:len(argv)-len(run)], len(run) > 0 && slices.Contains(askers, path.Base(run[0]))
 }
 
-// ttydAsks reads the options of ttyd(1): with -c it asks for a password, with -A for a certificate, with -H it trusts a proxy's word. Since
-// 1.7.4 nobody can type without -W; before that only -R forbids it.
+// ttydGetopt are the options of ttyd(1).
+var ttydGetopt = getopt{valued: "piUcHugswTtmPfIbCKAd", first: true, long: map[string]byte{
+	"port": 'p', "interface": 'i', "socket-owner": 'U', "credential": 'c', "auth-header": 'H', "uid": 'u', "gid": 'g', "signal": 's', "cwd": 'w', "url-arg": 'a',
+	"readonly": 'R', "writable": 'W', "client-option": 't', "terminal-type": 'T', "check-origin": 'O', "max-clients": 'm', "once": 'o', "exit-no-conn": 'q',
+	"browser": 'B', "index": 'I', "base-path": 'b', "ping-interval": 'P', "srv-buf-size": 'f', "ipv6": '6', "ssl": 'S', "ssl-cert": 'C', "ssl-key": 'K',
+	"ssl-ca": 'A', "debug": 'd', "version": 'v', "help": 'h',
+}}
+
+// ttydAsks reads the options of ttyd(1): with -c it asks for a password, and with -S and -A for a certificate. With -H who connects writes the name
+// into a header, and -c does not count then. Since 1.7.4 nobody can type without -W; before that only -R forbids it.
 func ttydAsks(p *process, _ map[string]string) string {
-	const takeValue = "-p --port -i --interface -U --socket-owner -c --credential -H --auth-header -u --uid -g --gid -s --signal -w --cwd -t --client-option " +
-		"-T --terminal-type -m --max-clients -P --ping-interval -f --srv-buf-size -I --index -b --base-path -C --ssl-cert -K --ssl-key -A --ssl-ca -d --debug"
-	own, asks := ownOptions(p.argv, takeValue)
+	letters, vals, run := ttydGetopt.read(p.argv)
+	has := func(of string) bool { return strings.Contains(letters, of) }
 	switch {
-	case asks, anyArgument(own, "-c", "--credential", "-A", "--ssl-ca", "-H", "--auth-header"):
+	case len(run) > 0 && slices.Contains(askers, path.Base(run[0])), has("S") && has("A"), !has("H") && last(vals['c']) != "":
 		return loginAsks
-	case slices.Contains(own, "-R"), slices.Contains(own, "--readonly"):
+	case has("R"):
 		return loginShows
 	}
 	return loginNone
 }
 
-// gottyAsks reads the options of GoTTY: its own file ~/.gotty can only add to them.
+// gottyAsks reads the options of GoTTY, with one dash or two: its own file ~/.gotty can only add to them. It asks for certificates by TLS alone.
 func gottyAsks(p *process, env map[string]string) string {
 	const takeValue = "-a --address -p --port --path -c --credential -r --random-url-length --tls-crt --tls-key --tls-ca-crt --index --title-format " +
 		"--reconnect-time --max-connection --timeout --term --ws-origin --width --height --config"
-	own, asks := ownOptions(p.argv, takeValue)
+	argv := slices.Clone(p.argv)
+	for i, a := range argv[min(1, len(argv)):] {
+		if len(a) > 2 && a[0] == '-' && a[1] != '-' && a[2] != '=' {
+			argv[i+1] = "-" + a
+		}
+	}
+	own, asks := ownOptions(argv, takeValue)
+	flag := func(short, long, variable string) bool {
+		return hasFlag(own, short) || hasFlag(own, long) || env[variable] != "" && env[variable] != "false"
+	}
 	switch {
-	case asks, anyArgument(own, "-c", "--credential", "--tls-ca-crt"), env["GOTTY_CREDENTIAL"] != "":
+	case asks, anyArgument(own, "-c", "--credential"), env["GOTTY_CREDENTIAL"] != "":
 		return loginAsks
-	case slices.Contains(own, "-w"), slices.Contains(own, "--permit-write"), env["GOTTY_PERMIT_WRITE"] != "":
+	case anyArgument(own, "--tls-ca-crt") && flag("-t", "--tls", "GOTTY_TLS"):
+		return loginAsks
+	case flag("-w", "--permit-write", "GOTTY_PERMIT_WRITE"):
 		return loginNone
 	}
 	return loginShows
 }
 
+// shellinaboxGetopt are the options of shellinaboxd(1).
+var shellinaboxGetopt = getopt{valued: "cfgpsu1234567", flags: "dhntqv", long: map[string]byte{
+	"background": 'b', "cert": 'c', "cert-dir": 'c', "cert-fd": '1', "css": '2', "cgroup": '3', "debug": 'd', "static-file": 'f', "group": 'g', "help": 'h', "linkify": '4',
+	"localhost-only": 'L', "no-beep": 'N', "numeric": 'n', "pidfile": '5', "port": 'p', "service": 's', "disable-ssl": 't', "disable-ssl-menu": 'M',
+	"quiet": 'q', "unixdomain-only": '6', "user": 'u', "user-css": '7', "verbose": 'v', "version": 'V', "disable-utmp-logging": 'D', "disable-peer-check": 'P',
+}}
+
 // shellinaboxAsks reads the services of shellinaboxd(1): LOGIN, SSH and AUTH ask, a user with a group does not. Without any it is LOGIN of root,
 // and SSH of others.
 func shellinaboxAsks(p *process, _ map[string]string) string {
-	for i, a := range p.argv {
-		service, long := strings.CutPrefix(a, "--service=")
-		if !long && (a == "-s" || a == "--service") && i+1 < len(p.argv) {
-			service = p.argv[i+1]
-		} else if !long {
-			service, long = strings.CutPrefix(a, "-s/")
-			if !long {
-				continue
-			}
-		}
+	_, vals, _ := shellinaboxGetopt.read(p.argv)
+	for _, service := range vals['s'] {
 		_, app, _ := strings.Cut(service, ":")
 		kind, _, _ := strings.Cut(app, ":")
 		if !slices.Contains([]string{"LOGIN", "SSH", "AUTH"}, kind) {
