@@ -153,6 +153,16 @@ func (d *dataFiles) startedWith(programs ...string) []string {
 type redisConfig struct {
 	protected, told, bind, password, acl bool
 	users                                map[string]redisUser
+	first                                string // the first address that it was told
+}
+
+// redisTitle is what a server of the kind of Redis calls itself, by the first of its addresses at present.
+var redisTitle = lazily(`^\S+ (\S+):[0-9]+(?: \[\w+\])?\s*$`)
+
+// changed says of a title that the server has other addresses than it was started with: it was told settings while it runs (CONFIG SET).
+func (c *redisConfig) changed(title string) bool {
+	m := redisTitle.FindStringSubmatch(title)
+	return m != nil && m[1] != cmp.Or(c.first, "*")
 }
 
 // redisUser is whether somebody is a user without a password, and may do everything then.
@@ -236,6 +246,8 @@ func redisAccess(d *dataFiles) access {
 	switch {
 	case c.acl:
 		return access{err: errors.New("who is let in is in a file of access lists, which is not read")}
+	case len(d.argv) == 1 && c.changed(d.argv[0]):
+		return access{err: errors.New("it has other addresses than it was started with: its settings were changed since")}
 	case !user.open:
 		return access{login: dataAsks}
 	case !user.all:
@@ -277,6 +289,7 @@ func (c *redisConfig) line(d *dataFiles, key, value string, depth int) error {
 	case "protected-mode":
 		c.protected, c.told = !strings.EqualFold(value, "no"), true
 	case "bind":
+		c.first, _, _ = strings.Cut(strings.TrimSpace(value), " ")
 		c.bind = strings.ContainsFunc(value, func(rune) bool { return true }) && !onlyLoopback(strings.Fields(value))
 	case "requirepass":
 		c.password = value != ""
