@@ -34,6 +34,9 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 		return cfg, r, errUnlisted
 	}
 	cfg.Word, cfg.DropIns = r.word, files.DropIns
+	if cfg.DropIns {
+		cfg.Earlier = files.Earlier
+	}
 	if p != nil {
 		cfg.Container = p.Container
 	}
@@ -68,7 +71,7 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 			r.notePlaces(g.Users, settings)
 		}
 		cfg.Contexts = append(cfg.Contexts, snapshot.SSHContext{
-			Match: files.Label(g.Blocks), Settings: sshd.Kept(settings), Logins: accounts.logins(g, settings),
+			Match: files.Label(g.Blocks), Settings: sshd.Kept(settings), Matched: files.Matched(g.Conn), Logins: accounts.logins(g, settings),
 		})
 	}
 	slices.SortStableFunc(cfg.Contexts, func(a, b snapshot.SSHContext) int { return len(a.Match) - len(b.Match) })

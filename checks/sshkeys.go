@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"maps"
 	"math/big"
 	"os"
 	"path"
@@ -44,6 +45,7 @@ func (s *Scan) sshAccounts(ctx context.Context, config string, options []string,
 			Config: config, Name: u.name, UID: u.uid, LoggedIn: logged[u.name], Admin: administrator(u, s.groupNames(u), become),
 		}
 		a.Key, a.Why = s.keyLogin(u, settings)
+		a.Loose = s.looseKeys(u, settings)
 		list = append(list, a)
 	}
 	return list
@@ -112,6 +114,20 @@ func (s *Scan) keyLogin(u user, settings map[string][]string) (can snapshot.Logi
 		return "", why
 	}
 	return snapshot.No, why
+}
+
+// looseKeys says why the keys of an account would let it in no longer, or not for sure, with StrictModes, where that is off; "" where they do.
+func (s *Scan) looseKeys(u user, settings map[string][]string) string {
+	if first(settings, "strictmodes") != "no" {
+		return ""
+	}
+	strict := maps.Clone(settings)
+	strict["strictmodes"] = []string{"yes"}
+	is, reason := s.keyLogin(u, settings)
+	if can, why := s.keyLogin(u, strict); can != is || why != reason {
+		return why
+	}
+	return ""
 }
 
 func first(settings map[string][]string, key string, otherwise ...string) string {

@@ -158,3 +158,28 @@ func TestKeysElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysThatStrictModesKeepsOut: a file of keys that others can write is read without StrictModes alone. One that is well beside it lets in with it too.
+func TestKeysThatStrictModesKeepsOut(t *testing.T) {
+	bed := t.TempDir()
+	s := newScan(host.At(bed))
+	file := filepath.Join(bed, "keys/loose")
+	writeFile(t, file, someKey)
+	if err := os.Chmod(file, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	u := user{name: "root", home: "/root"}
+	for name, c := range map[string]struct {
+		settings map[string][]string
+		want     bool
+	}{
+		"off":           {map[string][]string{"strictmodes": {"no"}, "usepam": {"yes"}, "authorizedkeysfile": {"/keys/loose"}}, true},
+		"on":            {map[string][]string{"strictmodes": {"yes"}, "usepam": {"yes"}, "authorizedkeysfile": {"/keys/loose"}}, false},
+		"no such file":  {map[string][]string{"strictmodes": {"no"}, "usepam": {"yes"}, "authorizedkeysfile": {"/keys/none"}}, false},
+		"no keys taken": {map[string][]string{"strictmodes": {"no"}, "authorizedkeysfile": {"/keys/loose"}, "pubkeyauthentication": {"no"}}, false},
+	} {
+		if why := s.looseKeys(u, c.settings); (why != "") != c.want {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package dropin
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path"
@@ -57,8 +58,12 @@ func lockedOut(s *snapshot.Snapshot, config string, list finding.Settings) strin
 	if !reads(s, config) {
 		return escape.Line(config) + " does not include /etc/ssh/sshd_config.d/*.conf: put it there"
 	}
+	if why := setBefore(s, list); why != "" {
+		return why
+	}
 	if !slices.ContainsFunc(list, func(x finding.Setting) bool {
-		return slices.Contains([]string{"passwordauthentication", "kbdinteractiveauthentication", "permitrootlogin", "authenticationmethods", "usepam"}, strings.ToLower(x.Name))
+		return slices.Contains([]string{"passwordauthentication", "kbdinteractiveauthentication", "permitrootlogin", "authenticationmethods", "usepam", "hostbasedauthentication"}, strings.ToLower(x.Name)) ||
+			strings.EqualFold(x.Name, "StrictModes") && slices.ContainsFunc(s.SSH.Accounts, func(a snapshot.SSHAccount) bool { return a.Loose != "" })
 	}) {
 		return ""
 	}
@@ -71,6 +76,41 @@ func lockedOut(s *snapshot.Snapshot, config string, list finding.Settings) strin
 		}
 	}
 	return withoutKeys(s, config)
+}
+
+// setBefore says that a server that reads our file has another value before it, of its command line, or of a line above the Include: the first one counts
+// (sshd_config(5)).
+func setBefore(s *snapshot.Snapshot, list finding.Settings) string {
+	for i := range s.SSH.Configs {
+		c := &s.SSH.Configs[i]
+		if c.Container != "" || !c.DropIns {
+			continue
+		}
+		for _, x := range list {
+			name := strings.ToLower(x.Name)
+			if !slices.Contains(c.Earlier, name) && !slices.ContainsFunc(c.Options, func(o string) bool {
+				key, _, _ := strings.Cut(o, "=")
+				return strings.EqualFold(strings.TrimSpace(key), name)
+			}) {
+				continue
+			}
+			if is := globally(c, name); !slices.Equal(is, []string{x.Value}) {
+				return fmt.Sprintf("%s, or its server's command line, has %s %s before it includes /etc/ssh/sshd_config.d/*.conf, and the first one counts: change it there",
+					escape.Line(c.Path), escape.Line(x.Name), escape.Line(strings.Join(is, " ")))
+			}
+		}
+	}
+	return ""
+}
+
+// globally is the value of a setting for connections to which no Match block applies.
+func globally(c *snapshot.SSHConfig, name string) []string {
+	for i := range c.Contexts {
+		if c.Contexts[i].Match == "" {
+			return c.Contexts[i].Settings[name]
+		}
+	}
+	return nil
 }
 
 // withoutKeys says why nobody is known to log in with a key by a configuration, or nobody who becomes root: what an account without that has
@@ -99,10 +139,10 @@ func noneHasKey(who []snapshot.SSHAccount, which string) string {
 	}
 	names, order := map[string][]string{}, []string{}
 	for _, a := range who {
-		if a.Key == snapshot.Yes {
+		if keyed(&a) {
 			return ""
 		}
-		why := escape.Line(a.Why)
+		why := escape.Line(cmp.Or(a.Loose, a.Why))
 		if names[why] == nil {
 			order = append(order, why)
 		}
@@ -121,6 +161,9 @@ func noneHasKey(who []snapshot.SSHAccount, which string) string {
 	return "no account " + which + " is known to have a usable key (" + strings.Join(texts, "; ") + "): give one a key first"
 }
 
+// keyed says of an account that a key alone logs in, with StrictModes too: a plan can have both.
+func keyed(a *snapshot.SSHAccount) bool { return a.Key == snapshot.Yes && a.Loose == "" }
+
 // mostKeyless bounds how many accounts are named, and how many reasons.
 const mostKeyless = 5
 
@@ -136,7 +179,7 @@ func someOf(names []string) string {
 func keyless(s *snapshot.Snapshot, configs []string) string {
 	var names []string
 	for _, a := range s.SSH.Accounts {
-		if slices.Contains(configs, a.Config) && a.Key != snapshot.Yes && !slices.Contains(names, a.Name) {
+		if slices.Contains(configs, a.Config) && !keyed(&a) && !slices.Contains(names, a.Name) {
 			names = append(names, escape.Line(a.Name))
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// keyed is a host whose SSH server reads files of ours, with these accounts.
-func keyed(accounts ...snapshot.SSHAccount) *snapshot.Snapshot {
+// withAccounts is a host whose SSH server reads files of ours, with these accounts.
+func withAccounts(accounts ...snapshot.SSHAccount) *snapshot.Snapshot {
 	for i := range accounts {
 		accounts[i].Config = defaultSSHD
 	}
@@ -30,27 +30,27 @@ func TestPasswordsStayWithoutKeys(t *testing.T) {
 	user := func(key snapshot.Login, logged, admin bool) snapshot.SSHAccount {
 		return snapshot.SSHAccount{Name: "mal", UID: 1001, Key: key, LoggedIn: logged, Admin: admin, Why: "it has no key"}
 	}
-	elsewhere := keyed(has(snapshot.Yes, false))
+	elsewhere := withAccounts(has(snapshot.Yes, false))
 	elsewhere.SSH.Servers[0].Config = "/srv/sshd_config"
 	for name, c := range map[string]struct {
 		s      *snapshot.Snapshot
 		config string
 		file   bool
 	}{
-		"a key":                         {keyed(has(snapshot.Yes, false)), "", true},
-		"no key":                        {keyed(has(snapshot.No, false)), "", false},
-		"not told":                      {keyed(has("", false)), "", false},
-		"nobody was seen":               {keyed(), "", false},
-		"a key of who does not log in":  {keyed(has(snapshot.Yes, false), has(snapshot.No, true)), "", false},
-		"one of those who log in":       {keyed(has(snapshot.Yes, true), has(snapshot.No, true)), "", true},
-		"a user's key alone":            {keyed(has(snapshot.No, false), user(snapshot.Yes, false, false)), "", false},
-		"a user's, who is logged in":    {keyed(has(snapshot.No, false), user(snapshot.Yes, true, false)), "", false},
-		"of a user who becomes root":    {keyed(has(snapshot.No, false), user(snapshot.Yes, false, true)), "", true},
-		"root's, and a user without":    {keyed(has(snapshot.Yes, false), user(snapshot.No, false, false)), "", true},
-		"nobody becomes root":           {keyed(user(snapshot.Yes, false, false)), "", false},
+		"a key":                         {withAccounts(has(snapshot.Yes, false)), "", true},
+		"no key":                        {withAccounts(has(snapshot.No, false)), "", false},
+		"not told":                      {withAccounts(has("", false)), "", false},
+		"nobody was seen":               {withAccounts(), "", false},
+		"a key of who does not log in":  {withAccounts(has(snapshot.Yes, false), has(snapshot.No, true)), "", false},
+		"one of those who log in":       {withAccounts(has(snapshot.Yes, true), has(snapshot.No, true)), "", true},
+		"a user's key alone":            {withAccounts(has(snapshot.No, false), user(snapshot.Yes, false, false)), "", false},
+		"a user's, who is logged in":    {withAccounts(has(snapshot.No, false), user(snapshot.Yes, true, false)), "", false},
+		"of a user who becomes root":    {withAccounts(has(snapshot.No, false), user(snapshot.Yes, false, true)), "", true},
+		"root's, and a user without":    {withAccounts(has(snapshot.Yes, false), user(snapshot.No, false, false)), "", true},
+		"nobody becomes root":           {withAccounts(user(snapshot.Yes, false, false)), "", false},
 		"a configuration without ours":  {elsewhere, "/srv/sshd_config", false},
 		"an old snapshot":               {&snapshot.Snapshot{}, "", false},
-		"what locks nobody out is free": {keyed(has(snapshot.No, true)), "empty", true},
+		"what locks nobody out is free": {withAccounts(has(snapshot.No, true)), "empty", true},
 	} {
 		settings := off
 		if c.config == "empty" {
@@ -66,6 +66,54 @@ func TestPasswordsStayWithoutKeys(t *testing.T) {
 	}
 }
 
+// TestStrictModesKeepsKeysOut: keys that sshd reads only without StrictModes let nobody in once a file turns it on.
+func TestStrictModesKeepsKeysOut(t *testing.T) {
+	account := func(key snapshot.Login, loose string) snapshot.SSHAccount {
+		return snapshot.SSHAccount{Name: "root", Key: key, Loose: loose, LoggedIn: true}
+	}
+	for name, c := range map[string]struct {
+		accounts []snapshot.SSHAccount
+		setting  string
+		file     bool
+	}{
+		"a key that others can write":           {[]snapshot.SSHAccount{account(snapshot.Yes, "others can write /k")}, "StrictModes yes", false},
+		"nor without passwords":                 {[]snapshot.SSHAccount{account(snapshot.Yes, "others can write /k")}, "PasswordAuthentication no", false},
+		"a key that root alone writes":          {[]snapshot.SSHAccount{account(snapshot.Yes, "")}, "StrictModes yes", true},
+		"one of two":                            {[]snapshot.SSHAccount{account(snapshot.Yes, "x"), account(snapshot.Yes, "")}, "StrictModes yes", true},
+		"limited keys that others can write":    {[]snapshot.SSHAccount{account("", "others can write /k")}, "StrictModes yes", false},
+		"logins by passwords do not need files": {[]snapshot.SSHAccount{account(snapshot.No, "")}, "StrictModes yes", true},
+		"logins by hosts":                       {[]snapshot.SSHAccount{account(snapshot.No, "")}, "HostbasedAuthentication no", false},
+	} {
+		key, value, _ := strings.Cut(c.setting, " ")
+		files, left := Make(new(finding.Report), withAccounts(c.accounts...), []Manual{{Check: "c", Kind: serviceSSHD, Settings: finding.Settings{{Name: key, Value: value}}}})
+		if (len(files) == 1) != c.file || (len(left) == 0) != c.file {
+			t.Errorf("%s: files %+v, left %+v", name, files, left)
+		}
+	}
+}
+
+// TestTheFirstValueCounts: what a line above the Include sets, or the command line, no file of ours changes.
+func TestTheFirstValueCounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		earlier, options []string
+		is               string
+		file             bool
+	}{
+		"above the Include":       {[]string{"port", "permitemptypasswords"}, nil, "yes", false},
+		"on the command line":     {nil, []string{"permitemptypasswords=yes"}, "yes", false},
+		"another one above it":    {[]string{"port"}, []string{"port=2222"}, "yes", true},
+		"what is wanted is there": {[]string{"permitemptypasswords"}, nil, "no", true},
+	} {
+		s := withAccounts()
+		s.SSH.Configs[0].Earlier, s.SSH.Configs[0].Options = c.earlier, c.options
+		s.SSH.Configs[0].Contexts = []snapshot.SSHContext{{Settings: map[string][]string{"permitemptypasswords": {c.is}}}}
+		files, left := Make(new(finding.Report), s, []Manual{{Check: "c", Kind: serviceSSHD, Settings: finding.Settings{{Name: "PermitEmptyPasswords", Value: "no"}}}})
+		if (len(files) == 1) != c.file || (len(left) == 0) != c.file {
+			t.Errorf("%s: files %+v, left %+v", name, files, left)
+		}
+	}
+}
+
 // TestKeysComeFirst: however many accounts there are and whatever they are called, the text ends with what to do before.
 func TestKeysComeFirst(t *testing.T) {
 	var accounts []snapshot.SSHAccount
@@ -74,7 +122,7 @@ func TestKeysComeFirst(t *testing.T) {
 			accounts = append(accounts, snapshot.SSHAccount{Name: strings.Repeat("é\n", 100), Key: snapshot.No, Why: why})
 		}
 	}
-	_, left := Make(new(finding.Report), keyed(accounts...), []Manual{{Check: "c", Kind: serviceSSHD, Settings: finding.Settings{{Name: "PasswordAuthentication", Value: "no"}}}})
+	_, left := Make(new(finding.Report), withAccounts(accounts...), []Manual{{Check: "c", Kind: serviceSSHD, Settings: finding.Settings{{Name: "PasswordAuthentication", Value: "no"}}}})
 	if len(left) != 1 || !left[0].Held {
 		t.Fatalf("%+v", left)
 	}
@@ -86,7 +134,7 @@ func TestKeysComeFirst(t *testing.T) {
 
 // TestEachConfigurationIsNamed: each server's own file is checked before it reads it again, and one that does not include ours is let alone.
 func TestEachConfigurationIsNamed(t *testing.T) {
-	s := keyed(snapshot.SSHAccount{Key: snapshot.Yes})
+	s := withAccounts(snapshot.SSHAccount{Key: snapshot.Yes})
 	s.SSH.Servers = append(s.SSH.Servers, snapshot.SSHServer{Kind: "openssh", PID: 8, Config: "/srv/sshd_config", Word: root})
 	work := []Manual{{Check: "c", Kind: serviceSSHD, Settings: finding.Settings{{Name: "PasswordAuthentication", Value: "no"}}}}
 	files, _ := Make(new(finding.Report), s, work)
@@ -168,7 +216,7 @@ func TestSwitchesThatOthersNeed(t *testing.T) {
 
 // TestWhoHasNoKeyIsNamed: who could no longer log in is told with the file that switches passwords off, and with no other.
 func TestWhoHasNoKeyIsNamed(t *testing.T) {
-	s := keyed(snapshot.SSHAccount{Name: "root", Key: snapshot.Yes}, snapshot.SSHAccount{Name: "bob", UID: 1000, Key: snapshot.No}, snapshot.SSHAccount{Name: "eve\n", UID: 1001})
+	s := withAccounts(snapshot.SSHAccount{Name: "root", Key: snapshot.Yes}, snapshot.SSHAccount{Name: "bob", UID: 1000, Key: snapshot.No}, snapshot.SSHAccount{Name: "eve\n", UID: 1001})
 	for value, want := range map[finding.Setting]bool{{Name: "PasswordAuthentication", Value: "no"}: true, {Name: "StrictModes", Value: "yes"}: false} {
 		files, _ := Make(new(finding.Report), s, []Manual{{Check: "c", Kind: serviceSSHD, Settings: finding.Settings{value}}})
 		if len(files) != 1 {

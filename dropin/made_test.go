@@ -133,7 +133,7 @@ func TestSettings(t *testing.T) {
 		"against itself":         {[]Manual{sysctl(values("kernel.a", "1", "kernel.a", "2"), "")}, "", 1},
 		"nothing":                {[]Manual{sysctl(nil, "")}, "", 1},
 	} {
-		files, left := Make(new(finding.Report), keyed(snapshot.SSHAccount{Name: "a", Key: snapshot.Yes}), c.work)
+		files, left := Make(new(finding.Report), withAccounts(snapshot.SSHAccount{Name: "a", Key: snapshot.Yes}), c.work)
 		var text strings.Builder
 		for _, f := range files {
 			_, after, _ := strings.Cut(f.Content, "\n")

@@ -286,6 +286,8 @@ type DocSSHContext struct {
 	Values  map[string][]string `json:"values"`
 	Options []string            `json:"options"` // of the command line, which count before the file
 	Logins  DocSSHLogins        `json:"logins"`
+	// Matched are the keywords that the Match blocks set themselves, in lower case.
+	Matched []string `json:"matched"`
 }
 
 // DocSSHLogins is who is let in under the condition by a password (snapshot.SSHLogins).

@@ -29,7 +29,7 @@ func (b *builder) ssh() {
 		for _, ctx := range c.Contexts {
 			b.doc.SSH.Contexts = append(b.doc.SSH.Contexts, DocSSHContext{
 				Config: c.Path, Of: b.whose(c.Server, c.Container), Source: c.Source, Match: ctx.Match,
-				Values: ctx.Settings, Options: orEmpty(c.Options), Logins: docLogins(ctx.Logins),
+				Values: ctx.Settings, Options: orEmpty(c.Options), Logins: docLogins(ctx.Logins), Matched: orEmpty(ctx.Matched),
 				Settings: docSettings(ctx.Settings),
 			})
 		}

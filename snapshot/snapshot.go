@@ -255,6 +255,8 @@ type SSHAccount struct {
 	// Key is Yes where a key alone logs in, No, or empty where it cannot be told; Why is the reason of those.
 	Key Login  `json:"key,omitempty"`
 	Why string `json:"why,omitempty"`
+	// Loose is why its keys let it in no longer, or as far as is known, once StrictModes is on, which is off.
+	Loose string `json:"loose,omitempty"`
 }
 
 // SSHServer is a running or socket-activated server.
@@ -294,6 +296,8 @@ type SSHConfig struct {
 	Server Word `json:"server,omitzero"`
 	// DropIns says that /etc/ssh/sshd_config.d/*.conf is included for every connection.
 	DropIns bool `json:"dropIns,omitempty"`
+	// Earlier are the keywords that it sets for every connection before a first file of that folder (00-*.conf), in lower case: the first value counts.
+	Earlier []string `json:"earlier,omitempty"`
 	// Options are those of the servers that read it so (SSHServer).
 	Options []string `json:"options,omitempty"`
 }
@@ -302,6 +306,8 @@ type SSHConfig struct {
 type SSHContext struct {
 	Match    string              `json:"match,omitempty"`
 	Settings map[string][]string `json:"settings"`
+	// Matched are the keywords that the Match blocks set themselves, in lower case: what the configuration says of them elsewhere counts for nothing there.
+	Matched []string `json:"matched,omitempty"`
 	// Logins is who logs in there by a password, as far as accounts tell; left out where they were not looked at.
 	Logins *SSHLogins `json:"logins,omitempty"`
 }

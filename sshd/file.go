@@ -28,7 +28,16 @@ type File struct {
 	asks   int      // bytes of the criteria
 	// DropIns says that the folder for files of others is included, for every connection.
 	DropIns bool
+	// Earlier are the keywords that are set for every connection before DropIn is read: what that sets of them has no effect.
+	Earlier []string
+	placed  bool // DropIn is read, or would be
 }
+
+// DropIn is the file that the program has its settings in: the folder's files are read in the order of their names.
+const DropIn = "/etc/ssh/sshd_config.d/00-ringfence.conf"
+
+// dropIns is how the folder is included.
+const dropIns = "/etc/ssh/sshd_config.d/*.conf"
 
 // Bounds of one configuration: Match blocks, directives, and files and bytes that are read for it. Who may write one can include each
 // file many times in the one above it.
@@ -103,6 +112,10 @@ func (f *File) parse(name string, src Source, inMatch bool, depth int) ([]node, 
 			if n.files, err = f.include(n.args, src, inMatch, depth); err != nil {
 				return nil, err
 			}
+		default:
+			if !inMatch && !f.placed && !slices.Contains(f.Earlier, n.key) {
+				f.Earlier = append(f.Earlier, n.key)
+			}
 		}
 		nodes = append(nodes, n)
 	}
@@ -114,14 +127,16 @@ func (f *File) include(patterns []string, src Source, inMatch bool, depth int) (
 	var files [][]node
 	for _, pat := range patterns {
 		pat = src.Place(pat)
-		f.DropIns = f.DropIns || !inMatch && pat == "/etc/ssh/sshd_config.d/*.conf"
+		place := !inMatch && pat == dropIns
 		for _, name := range src.Glob(pat) {
+			f.placed = f.placed || place && name >= DropIn
 			nodes, err := f.parse(name, src, inMatch, depth+1)
 			if err != nil {
 				return nil, err
 			}
 			files = append(files, nodes)
 		}
+		f.DropIns, f.placed = f.DropIns || place, f.placed || place
 	}
 	return files, nil
 }

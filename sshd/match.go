@@ -105,6 +105,13 @@ func (f *File) Over(c *Conn, global map[string][]string) map[string][]string {
 	return m
 }
 
+// Matched are the keywords that Match blocks set for a connection: no line outside of them changes those.
+func (f *File) Matched(c *Conn) []string {
+	p := &pass{conn: c, set: map[string][]string{}}
+	p.run(f.nodes, false, true, false)
+	return slices.Sorted(maps.Keys(p.set))
+}
+
 // applied is the blocks that apply to a connection.
 func (f *File) applied(c *Conn) []int {
 	p := &pass{conn: c}

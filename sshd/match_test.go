@@ -1,6 +1,10 @@
 package sshd
 
-import "testing"
+import (
+	"maps"
+	"slices"
+	"testing"
+)
 
 // TestWhichConnectionsAreThoughtThrough: what Match blocks leave to the settings of everybody is thought through too, and ports on which the
 // server does not listen are not.
@@ -37,5 +41,49 @@ func TestWhichConnectionsAreThoughtThrough(t *testing.T) {
 		if got != c.want || !whole {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+// TestWhatHoldsBeforeOurFile: files of the folder are read in the order of their names, and the first value of a setting counts.
+func TestWhatHoldsBeforeOurFile(t *testing.T) {
+	const include = "Include /etc/ssh/sshd_config.d/*.conf\n"
+	files := map[string]string{"/etc/ssh/sshd_config.d/0.conf": "UseDNS no\n", "/etc/ssh/sshd_config.d/50.conf": "StrictModes no\n"}
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"at the top":           {include + "StrictModes no\n", []string{"usedns"}},
+		"behind a setting":     {"StrictModes no\n" + include, []string{"strictmodes", "usedns"}},
+		"another file first":   {"Include /e\n" + include + "Port 22\n", []string{"permittunnel", "usedns"}},
+		"within a Match block": {"Match User a\n" + include, nil},
+		"in one of another":    {"Include /m\nX11Forwarding no\n" + include, []string{"x11forwarding", "usedns"}},
+	} {
+		f, err := Parse("/c", Source{
+			Read: func(file string) ([]byte, error) {
+				return []byte(map[string]string{"/c": c.text, "/e": "PermitTunnel yes\n", "/m": "Match User a\nStrictModes no\n"}[file] + files[file]), nil
+			},
+			Glob: func(pattern string) []string {
+				if pattern == dropIns {
+					return slices.Sorted(maps.Keys(files))
+				}
+				return []string{pattern}
+			},
+		})
+		if err != nil || !slices.Equal(f.Earlier, c.want) {
+			t.Errorf("%s: %v %v, want %v", name, f.Earlier, err, c.want)
+		}
+	}
+}
+
+// TestWhatAMatchBlockSets: no line outside of it changes that.
+func TestWhatAMatchBlockSets(t *testing.T) {
+	f, err := Parse("/c", Source{Read: func(string) ([]byte, error) {
+		return []byte("StrictModes no\nMatch User a\n PasswordAuthentication yes\nMatch User b\n PermitTunnel yes\n"), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Matched(&Conn{User: &User{Name: "a", Real: true}}); !slices.Equal(got, []string{"passwordauthentication"}) {
+		t.Error(got)
 	}
 }

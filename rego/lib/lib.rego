@@ -150,6 +150,11 @@ sshd(ctx, settings) := [{"kind": "sshd", "settings": settings}] if {
 	ctx.of == ""
 	ctx.source != "arguments"
 	count(ctx.options) == 0
+	not _in_match(ctx, settings)
+} else := [{"kind": "words", "text": sprintf("in %s, %s: %s", [ctx.config, context(ctx), _settings(settings)])}] if {
+	ctx.of == ""
+	ctx.source != "arguments"
+	count(ctx.options) == 0
 } else := [{"kind": "words", "text": sprintf("start the server with other options: %s", [_settings(settings)])}] if {
 	ctx.source == "arguments"
 } else := [{"kind": "words", "text": sprintf("take -o %s out of the command line of sshd (SSHD_OPTS in /etc/default/ssh), then %s in %s%s", [
@@ -157,6 +162,12 @@ sshd(ctx, settings) := [{"kind": "sshd", "settings": settings}] if {
 ])}] if {
 	count(ctx.options) > 0
 } else := [{"kind": "words", "text": sprintf("in %s%s: %s", [ctx.config, _of(ctx), _settings(settings)])}]
+
+# What a Match block sets no line outside of it changes (sshd_config(5)).
+_in_match(ctx, settings) if {
+	some s in settings
+	lower(s.name) in object.get(ctx, "matched", [])
+}
 
 _settings(list) := concat(", ", [sprintf("%s %s", [s.name, s.value]) | some s in list])
 

@@ -59,3 +59,11 @@ test_close_by_hand_names_its_zone if {
 	lib.close("external", away)[0].zones == ["external"]
 	lib.close("workload", _svc)[0].zones == ["workload"]
 }
+
+# What a Match block sets no file of ours changes, that is read before it: that is for people. What it leaves to everybody's line is.
+test_settings_of_a_match_block if {
+	ctx := {"config": "/c", "of": "", "source": "sshd -T", "match": "User a", "options": [], "matched": ["passwordauthentication"]}
+	lib.sshd(ctx, [{"name": "PasswordAuthentication", "value": "no"}]) == [{"kind": "words", "text": "in /c, Match User a: PasswordAuthentication no"}]
+	lib.sshd(ctx, [{"name": "PermitTunnel", "value": "no"}])[0].kind == "sshd"
+	lib.sshd(object.union(ctx, {"of": "container x"}), [{"name": "PermitTunnel", "value": "no"}])[0].kind == "words"
+}
