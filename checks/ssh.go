@@ -393,6 +393,7 @@ func (s *Scan) sshSessions(procs []*process, held map[int][]string, activated22 
 	}
 	ports, first := map[int]bool{22: true}, s.firstGiven()
 	var sessions []snapshot.SSHSession
+	connected := map[netip.AddrPort][]netip.AddrPort{} // of the host, by the other end
 	for _, states := range []uint32{1 << wire.StateListen, 1 << wire.StateEstablished} {
 		for _, k := range socketKinds[:2] {
 			k.states = states
@@ -403,6 +404,9 @@ func (s *Scan) sshSessions(procs []*process, held map[int][]string, activated22 
 				}
 				local, remote := unmapped(in.Local), onLink(unmapped(in.Peer), in.Device)
 				pids := inodes[uint64(in.Inode)]
+				if states == 1<<wire.StateEstablished && len(connected) < maxConnected {
+					connected[remote] = append(connected[remote], local)
+				}
 				if states == 1<<wire.StateListen {
 					recognised := activated22 && (len(pids) == 0 || slices.Contains(pids, 1))
 					for _, pid := range pids {
@@ -425,6 +429,7 @@ func (s *Scan) sshSessions(procs []*process, held map[int][]string, activated22 
 			}
 		}
 	}
+	relayed(sessions, connected)
 	slices.SortFunc(sessions, func(a, b snapshot.SSHSession) int {
 		return strings.Compare(a.Local+a.Remote, b.Local+b.Remote)
 	})

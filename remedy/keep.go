@@ -158,25 +158,10 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 // ports of tunnels and of a cluster's own services that are listened on.
 func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 	list := append([]Flow{}, underneath(s)...)
-	for _, ses := range s.SSH.Sessions {
-		remote, err := netip.ParseAddrPort(ses.Remote)
-		local, lerr := netip.ParseAddrPort(ses.Local)
-		if err != nil || lerr != nil || remote.Addr().IsLoopback() {
-			continue
-		}
-		addr := remote.Addr().Unmap().WithZone("")
-		f := Flow{
-			Source: netip.PrefixFrom(addr, addr.BitLen()), Addr: local.Addr().Unmap().WithZone(""), Proto: "tcp", Port: int(local.Port()),
-			Iif: arrives(s, addr), Why: keptSession,
-		}
-		if ses.LoggedIn != snapshot.Yes { // to connect is open to everybody; of whom nothing is known keeps nothing, and justifies nothing
-			continue
-		}
-		for _, f.Iif = range loginsBy(s, remote.Addr(), &f) {
-			for _, f := range comesAgain(s, f) {
-				if !slices.Contains(list, f) {
-					list = append(list, f)
-				}
+	for i := range s.SSH.Sessions {
+		for _, f := range sessionKept(s, &s.SSH.Sessions[i]) {
+			if !slices.Contains(list, f) {
+				list = append(list, f)
 			}
 		}
 	}

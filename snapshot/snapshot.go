@@ -355,6 +355,9 @@ type SSHSession struct {
 	Remote string `json:"remote"`
 	// LoggedIn says whether somebody has logged in by it.
 	LoggedIn Login `json:"loggedIn,omitempty"`
+	// Through is the other port of the host that the same remote end is connected to, if there is one: a multiplexer of ports (sslh --transparent) sends on
+	// what comes in there in its sender's name.
+	Through string `json:"through,omitempty"`
 }
 
 // Login says whether somebody has logged in by a connection. The zero Login says that it cannot be told.
