@@ -18,7 +18,7 @@ func (p *Plan) asNow(now *snapshot.Snapshot, t *Target) []finding.Deny {
 	return list
 }
 
-// moved is a denial as it is now, where what it was about listens elsewhere: its port at other addresses, since the host has others, or of SSH
+// moved is a denial as it is now, where what it was about listens elsewhere: its port at other addresses, or at all of them, or of SSH
 // another port. Where something listens as before, what else does is something else.
 func (p *Plan) moved(now *snapshot.Snapshot, d *finding.Deny) (list []finding.Deny) {
 	if d.ToZone != "" || d.Port == 0 {
@@ -32,7 +32,8 @@ func (p *Plan) moved(now *snapshot.Snapshot, d *finding.Deny) (list []finding.De
 	was = was.Unmap().WithZone("")
 	takesIt := func(k *snapshot.Socket) bool {
 		at, _ := boundAt(k)
-		return here(k) && k.Port == d.Port && (at == was || !at.IsValid() || !was.IsValid() || was.IsUnspecified())
+		every := !was.IsValid() || was.IsUnspecified()
+		return here(k) && k.Port == d.Port && (at == was || every && (d.Family == 0 || takes(k, d.Family == 4)))
 	}
 	if was.IsLoopback() || slices.ContainsFunc(now.Listeners.Sockets, func(k snapshot.Socket) bool { return takesIt(&k) }) {
 		return nil
@@ -47,6 +48,8 @@ func (p *Plan) moved(now *snapshot.Snapshot, d *finding.Deny) (list []finding.De
 		next.Port, next.Addr, next.Family = k.Port, "", 0
 		if at.IsValid() {
 			next.Addr = at.String()
+		} else if v4, v6 := takes(k, true), takes(k, false); v4 != v6 {
+			next.Family = map[bool]int{true: 4, false: 6}[v4]
 		}
 		if !slices.Contains(list, next) {
 			list = append(list, next)

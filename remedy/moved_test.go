@@ -19,7 +19,10 @@ func listens(s *snapshot.Snapshot, list ...snapshot.Socket) *snapshot.Snapshot {
 	clone := *s
 	clone.Listeners.Sockets = nil
 	for _, k := range list {
-		k.Proto, k.Family, k.OwnerState = "tcp", 4, snapshot.OwnersKernel
+		k.Proto, k.OwnerState = "tcp", snapshot.OwnersKernel
+		if k.Family == 0 {
+			k.Family = 4
+		}
 		clone.Listeners.Sockets = append(clone.Listeners.Sockets, k)
 	}
 	return &clone
@@ -35,12 +38,15 @@ func TestWhatMovedIsAskedAboutWhereItIs(t *testing.T) {
 	}{
 		"as it was":             {[]snapshot.Socket{{Addr: "203.0.113.1", Port: 2375}, {Addr: "0.0.0.0", Port: 22}}, ""},
 		"another address":       {[]snapshot.Socket{{Addr: "203.0.113.2", Port: 2375}, {Addr: "0.0.0.0", Port: 22}}, "203.0.113.2:2375"},
-		"all addresses":         {[]snapshot.Socket{{Addr: "0.0.0.0", Port: 2375}}, ""},
+		"all addresses":         {[]snapshot.Socket{{Addr: "0.0.0.0", Port: 2375}}, "v4:2375"},
+		"all of IPv6":           {[]snapshot.Socket{{Addr: "::", Family: 6, V6Only: true, Port: 2375}}, "v6:2375"},
+		"all of both":           {[]snapshot.Socket{{Addr: "::", Family: 6, Port: 2375}}, ":2375"},
+		"and where it was":      {[]snapshot.Socket{{Addr: "0.0.0.0", Port: 2375}, {Addr: "203.0.113.1", Port: 2375}}, ""},
 		"one more":              {[]snapshot.Socket{{Addr: "203.0.113.1", Port: 2375}, {Addr: "203.0.113.2", Port: 2375}}, ""},
 		"one that was kept":     {[]snapshot.Socket{{Addr: "203.0.113.3", Port: 2375}}, ""},
 		"loopback":              {[]snapshot.Socket{{Addr: "127.0.0.1", Port: 2375}}, ""},
 		"something else":        {[]snapshot.Socket{{Addr: "203.0.113.2", Port: 8080}}, ""},
-		"SSH has another port":  {[]snapshot.Socket{{Addr: "203.0.113.1", Port: 2375}, {Addr: "0.0.0.0", Port: 2222, Owners: server}}, ":2222"},
+		"SSH has another port":  {[]snapshot.Socket{{Addr: "203.0.113.1", Port: 2375}, {Addr: "0.0.0.0", Port: 2222, Owners: server}}, "v4:2222"},
 		"and one where it was":  {[]snapshot.Socket{{Addr: "203.0.113.1", Port: 2375}, {Addr: "0.0.0.0", Port: 22}, {Addr: "0.0.0.0", Port: 2222, Owners: server}}, ""},
 		"nothing listens there": {nil, ""},
 	} {
@@ -53,7 +59,8 @@ func TestWhatMovedIsAskedAboutWhereItIs(t *testing.T) {
 		docker.Addr = "203.0.113.1"
 		var got []string
 		for _, d := range slices.Concat(p.moved(now, &docker), p.moved(now, &login)) {
-			got = append(got, d.Addr+":"+strconv.Itoa(d.Port))
+			family := map[int]string{4: "v4", 6: "v6"}[d.Family]
+			got = append(got, d.Addr+family+":"+strconv.Itoa(d.Port))
 		}
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: %q", name, got)
