@@ -27,10 +27,16 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	sec.CapBnd = s.boundingSet()
 	owners := s.netOwners(procs, out)
 	refused, nameless := 0, 0
+	var peers map[int][]snapshot.Peer
 	for _, p := range procs {
 		v := p.Process
 		v.NetOwner = owners[v.NS.Net]
-		v.Tunnels = s.tunnelsOf(p.PID)
+		if v.Tunnels = s.tunnelsOf(p.PID); len(v.Tunnels) > 0 {
+			if peers == nil {
+				peers = s.connectedUDP(out)
+			}
+			v.Peers = peers[p.PID]
+		}
 		var whole bool
 		if v.Devices, whole = s.openDevices(p); !whole {
 			out.partialIn("devices", "the open files of %s are not all seen", s.placeName(p))

@@ -63,6 +63,33 @@ func carries(s *snapshot.Snapshot, k *snapshot.Socket) string {
 	return ""
 }
 
+// hears is what clients of VPNs hear from their servers, each by a socket that is connected to it: once the kernel has forgotten the connection, the server's
+// packets begin one, and who comes in by the tunnel waits until the client sends something. Name servers only answer.
+func hears(s *snapshot.Snapshot) (list []Flow) {
+	const names = 53
+	for i := range s.Processes.List {
+		p := &s.Processes.List[i]
+		for _, x := range p.Peers {
+			local, lerr := netip.ParseAddrPort(x.Local)
+			remote, err := netip.ParseAddrPort(x.Remote)
+			if lerr != nil || err != nil || remote.Port() == names || remote.Addr().IsLoopback() || p.NS.Net != s.Network.HostNetns() {
+				continue
+			}
+			k := snapshot.Socket{Proto: "udp", Addr: local.Addr().String(), Port: int(local.Port()), UID: x.UID, Owners: []snapshot.Owner{{PID: p.PID, Comm: p.Comm}}}
+			why := carries(s, &k)
+			if why == "" {
+				continue
+			}
+			addr := remote.Addr().Unmap().WithZone("")
+			f := Flow{Source: netip.PrefixFrom(addr, addr.BitLen()), Proto: k.Proto, Port: k.Port, Why: why}
+			if !slices.Contains(list, f) {
+				list = append(list, f)
+			}
+		}
+	}
+	return list
+}
+
 // ofKernel says which tunnel of the kernel a UDP socket carries that no process holds: of the port that a device has, also one that is in another
 // network namespace, or of a device whose port is not told with it (WireGuard), which can be in one that is not seen. Who holds such a
 // socket cannot be seen, but its uid can, and which ones the kernel's own services have.

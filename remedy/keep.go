@@ -165,6 +165,7 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 			}
 		}
 	}
+	list = append(list, hears(s)...)
 	for i := range s.Listeners.Sockets {
 		k := &s.Listeners.Sockets[i]
 		why := infrastructure[fmt.Sprintf("%s/%d", k.Proto, k.Port)]

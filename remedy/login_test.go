@@ -25,3 +25,21 @@ func TestLoginThatIsSentOn(t *testing.T) {
 		t.Error("of a login that cannot be told", list)
 	}
 }
+
+// TestClientOfAVPNHearsItsServer: its socket is connected, and what the server sends first is let in, from there alone.
+func TestClientOfAVPNHearsItsServer(t *testing.T) {
+	s := &snapshot.Snapshot{}
+	s.Network.Links = []snapshot.Link{{Name: "tun0", Kind: "tun", Up: true}}
+	p := snapshot.Process{PID: 9, Comm: "vpn", Exe: "/usr/sbin/vpn", ExeWord: snapshot.Word{By: snapshot.ByRoot}, Tunnels: []string{"tun0"}}
+	p.Peers = []snapshot.Peer{{Local: "203.0.113.1:50000", Remote: "198.51.100.7:1194"}, {Local: "203.0.113.1:50001", Remote: "198.51.100.8:53"}}
+	s.Processes.List = []snapshot.Process{p}
+	list := hears(s)
+	if len(list) != 1 || list[0].Source.String() != "198.51.100.7/32" || list[0].Port != 50000 || list[0].Proto != "udp" {
+		t.Errorf("%+v", list)
+	}
+	s.Processes.List[0].UID, s.Processes.List[0].ExeWord = 1000, snapshot.Word{By: "uid 1000"}
+	s.Processes.List[0].Peers[0].UID = 1000
+	if list := hears(s); len(list) > 0 {
+		t.Error("of a user", list)
+	}
+}

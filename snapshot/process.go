@@ -72,6 +72,15 @@ type Process struct {
 	Unread     []string `json:"unread,omitempty"` // what we were refused
 	// Tunnels are the TUN and TAP interfaces whose other end it is, by their names in its own network namespace, as the kernel says.
 	Tunnels []string `json:"tunnels,omitempty"`
+	// Peers are its UDP sockets that are connected to one other end, if it is the end of a tunnel: a client of a VPN hears its server by them.
+	Peers []Peer `json:"peers,omitempty"`
+}
+
+// Peer is both ends of a connected UDP socket.
+type Peer struct {
+	Local  string `json:"local"`
+	Remote string `json:"remote"`
+	UID    int    `json:"uid,omitempty"` // of who opened it
 }
 
 // Program is the file that a process runs, or its own name where that was not seen.
