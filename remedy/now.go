@@ -259,15 +259,19 @@ func (p *Plan) byName() string {
 		text += " (" + strings.Join(names, ", ") + ")"
 	}
 	later := ""
-	if list := p.laterNames(); len(list) > 0 {
+	list := p.laterNames()
+	if len(list) > 0 && p.Mode == Targeted {
 		later = ", but for networks of workloads that begin as those that are closed (" + strings.Join(list, ", ") + ")"
-		if len(p.openLater) > 0 && p.Mode == Targeted {
+		if len(p.openLater) > 0 {
 			later += ", to or of which stays open " + strings.Join(p.openLater, ", ")
 		}
 	}
 	does := "to what comes in by that the host is open"
 	if p.Mode == DefaultDeny {
 		does = "what comes in by that is dropped"
+		if len(list) > 0 {
+			does += ", so that what is in a network of workloads that begins later (" + strings.Join(list, ", ") + ") goes nowhere and resolves no names, but for pods by their addresses,"
+		}
 	}
 	return text + ": an interface that gets another name, or a network, pod or machine that starts later, is not among them" + later +
 		" (docker compose down and up makes a bridge of another name); " + does + " until the fix is applied again, and ringfence fix verify fails"
