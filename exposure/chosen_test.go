@@ -54,7 +54,7 @@ func TestWhatTheSenderChooses(t *testing.T) {
 		"a type of service":               {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), accepted)}, packet.Reachable, "the type of service is 32-35"},
 		"one that is no other":            {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), dropped), join(ip, service, dscp, cmp("<", 0x40), accepted)}, packet.Reachable, "the type of service is 0-31"},
 		"a congestion bit":                {[][]ruleset.Expr{join(ip, service, ecn, cmp("==", 2), accepted)}, packet.Reachable, "the type of service is 2 or 6 or 10"},
-		"no type of service of that kind": {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), dropped), join(ip, service, dscp, cmp("==", 0x20), accepted)}, packet.Unknown, ""},
+		"no type of service of that kind": {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), dropped), join(ip, service, dscp, cmp("==", 0x20), accepted)}, packet.Unreachable, ""},
 		"no type of service, whatever":    {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), dropped), dropped}, packet.Unreachable, ""},
 		"the time of day":                 {[][]ruleset.Expr{join(hour, swap, cmp(">=", seconds(8*3600)...), cmp("<=", seconds(17*3600)...), accepted)}, packet.Reachable, "08:00:00-17:00:00"},
 		"a day":                           {[][]ruleset.Expr{join(day, accepted)}, packet.Reachable, "the day of the week is Monday"},

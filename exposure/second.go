@@ -149,13 +149,18 @@ func (p *party) confirm(q *reach.Question, a reach.Answer) Answer {
 	k := followed(a.Witness, q.State)
 	f := p.trace(k)
 	end, conditions := arriving(&f, func(f *trace.Fate) bool { return p.arrives(q, k, f) })
+	if end == nil && a.Witness.TOS != nil {
+		k.TOS = a.Witness.TOS
+		f = p.trace(k)
+		end, conditions = arriving(&f, func(f *trace.Fate) bool { return p.arrives(q, k, f) })
+	}
 	if end == nil {
 		return p.unconfirmed(fmt.Sprintf("the witness %s was not confirmed: %s %s %s", k, f.Fate, f.Rule, f.Why))
 	}
 	if why := p.silent(q, k, end); why != "" {
 		return p.unanswered(q, why)
 	}
-	k.TTL, k.TOS = end.TTL, end.TOS
+	k.TTL, k.TOS = end.TTL, cmp.Or(end.TOS, k.TOS)
 	a.Witness = k
 	return Answer{Answer: a, Fate: end, If: conditions, Checked: true}
 }
@@ -215,6 +220,7 @@ func entered(c packet.Condition) bool { return c.State == packet.Entered }
 // followed is a witness as the tracer follows it. Of another state than new it is no connection attempt.
 func followed(w *packet.Packet, state packet.State) *packet.Packet {
 	k := *w
+	k.TOS = nil // the walk says with which it arrives
 	if state != packet.New && state != "" {
 		ack := "A"
 		k.Ct, k.Flags = state, &ack
@@ -303,9 +309,18 @@ func taken(q *reach.Question, k *packet.Packet, f *trace.Fate) bool {
 // certify checks the certificates of an unreachable answer.
 func (p *party) certify(q *reach.Question, list []packet.Certificate) error {
 	k := p.checker()
-	k.Spend = p.pay
+	left := proofSteps
+	k.Spend = func(rules int) error {
+		if left -= rules/rulesPerStep + 1; left < 0 {
+			return certificate.ErrTooLarge
+		}
+		return p.pay(rules)
+	}
 	return k.CheckAll(p.asked(q), list)
 }
+
+// proofSteps bounds the check of one proof: rules that write what others ask for can part a region without end.
+const proofSteps = 400_000
 
 // asked is the question in the words of the checker.
 func (p *party) asked(q *reach.Question) *certificate.Question {

@@ -19,7 +19,7 @@ func (e *engine) certificate(whole cube, in *snapshot.Link, stopped []stoppedBy)
 			continue
 		}
 		parts := []cube{s.cube.sent()}
-		if s.cube.loose { // these can overlap each other
+		if s.cube.loose || !services(s.cube.v4).subtract(s.cube.sets[fService]).empty() { // these can overlap each other
 			for i := range loose {
 				var rest []cube
 				for j := range parts {

@@ -41,6 +41,7 @@ const (
 	fOrigSaddr
 	fOrigSport
 	fSmac
+	fService // the type of service as sent; of IPv6 the first two bytes of the header, which have the traffic class
 	nFields
 )
 
@@ -53,6 +54,11 @@ func (f field) width(v4 bool) int {
 		}
 		return 16
 	case fSport, fDport, fOrigDport, fOrigSport:
+		return 2
+	case fService:
+		if v4 {
+			return 1
+		}
 		return 2
 	case fSmac:
 		return 6
@@ -95,8 +101,9 @@ type course struct {
 	loose bool
 	// snat: the source was translated; keptSport: but not its port.
 	snat, keptSport bool
-	// tos: a rule wrote over the type of service.
-	tos bool
+	// service is what rules have made of the type of service; tos: that is not known.
+	service service
+	tos     bool
 	// zone is that of conntrack, of the direction in which a connection begins, answers of the other.
 	zone, answers uint16
 	// wrote is what rules have written over; nil is nothing.
@@ -361,8 +368,11 @@ func (v value) bitwise(mask, xor []byte) value {
 		case s.known != nil:
 			s = s.maskKnown(m, x)
 		case s.why != "":
-			if s.among = nil; allZero(m) {
+			switch {
+			case allZero(m):
 				s = seg{data: slices.Clone(x)}
+			case n != 1 || m[0] != 0xff || x[0] != 0:
+				s.among = nil
 			}
 		case s.data != nil:
 			d := make([]byte, n)

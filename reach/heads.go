@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -20,6 +21,14 @@ const (
 // extensionHeaders are the numbers of the headers that the stack looks behind for the transport (ipv6_ext_hdr): no other one comes first but that of the
 // transport itself.
 var extensionHeaders = []byte{0, 43, 44, 51, 60}
+
+// longHeads are the first bytes of headers of IPv4 with options.
+var longHeads = []byte{0x46, 0x47, 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f}
+
+// keepsLength says that a rule writes the first byte of a header with options as it was.
+func (c *cube) keepsLength(pt *headerPart, v *seg) bool {
+	return c.v4 && c.heads == moreHeads && pt.at == 0 && bytes.Equal(v.among, longHeads)
+}
 
 // byList compares a byte that is one of a few; sure is false where some of them are in between and others are not.
 func (s *seg) byList(lo, hi []byte) (in, sure bool) {
@@ -98,6 +107,11 @@ func (m *machine) loadHead(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Payload
 		v[0].among = extensionHeaders
 	}
 	for i := range more {
+		if st.cube.v4 { // what comes after the byte that says how long the header is
+			rest := *p
+			rest.Offset, rest.Len = 1, p.Len-1
+			v = append(value{{n: 1, why: headText, among: longHeads}}, m.payload(&more[i].cube, &rest)...)
+		}
 		more[i].regs = more[i].regs.set(p.Dreg, v)
 	}
 	return append(plain, more...)

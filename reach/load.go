@@ -57,9 +57,6 @@ func (m *machine) linkHeader(c *cube) []headerPart {
 // no extension headers: a witness is one that a plain connection attempt sends.
 func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 	n, off := int(p.Len), int(p.Offset)
-	if c.tos && p.Base == ruleset.BaseNetwork && off < 2 {
-		return unknown(n, "the type of service, which a rule changed")
-	}
 	parts := m.headerParts(c, p.Base)
 	var v value
 	for n > 0 {
@@ -75,6 +72,8 @@ func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 					sg.known = pt.known[off-pt.at : off-pt.at+take]
 				}
 				v = append(v, sg)
+			} else if pt.f == fService {
+				v = append(v, c.loadService(off-pt.at, take)...)
 			} else {
 				v = append(v, c.load(pt.f, off-pt.at, take)...)
 			}
@@ -120,14 +119,15 @@ func (m *machine) headerParts(c *cube, base string) (parts []headerPart) {
 // The parts of headers that are the same for all packets. Nothing writes to them.
 var (
 	header4 = []headerPart{
-		{0, 2, 0, []byte{0x45, 0}, []byte{0xff, 0}}, // senders choose the type of service
+		{0, 1, 0, []byte{0x45}, nil},
+		{1, 1, fService, nil, nil},
 		{6, 2, 0, []byte{0, 0}, []byte{0xbf, 0xff}}, // no fragment; senders choose DF
 		{9, 1, fProto, nil, nil},
 		{12, 4, fSaddr, nil, nil},
 		{16, 4, fDaddr, nil, nil},
 	}
 	header6 = []headerPart{
-		{0, 2, 0, []byte{0x60, 0}, []byte{0xf0, 0}}, // version; senders choose the class and the flow label
+		{0, 2, fService, nil, nil}, // version, class, the beginning of the flow label
 		{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil},
 	}
 	headerTCP  = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}, {13, 1, fTCPFlags, nil, nil}}

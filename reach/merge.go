@@ -12,7 +12,13 @@ const (
 
 // joined are the fields that sets of packets are joined by, each with that of the conntrack entry, then those of the entry alone.
 var joined = []struct{ now, sent field }{
-	{fDport, fOrigDport}, {fDaddr, fOrigDaddr}, {fSport, fOrigSport}, {fSaddr, fOrigSaddr}, {fOrigDport, fOrigDport}, {fOrigDaddr, fOrigDaddr},
+	{fDport, fOrigDport},
+	{fDaddr, fOrigDaddr},
+	{fSport, fOrigSport},
+	{fSaddr, fOrigSaddr},
+	{fOrigDport, fOrigDport},
+	{fOrigDaddr, fOrigDaddr},
+	{fService, fService},
 }
 
 // merge joins sets of packets that differ in one of those fields alone: together they are the same packets.

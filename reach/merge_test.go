@@ -71,6 +71,7 @@ func TestMerge(t *testing.T) {
 		case reflect.Struct:
 			at.Set(map[reflect.Type]reflect.Value{
 				reflect.TypeFor[tag](): reflect.ValueOf(tag{realm: 1}), reflect.TypeFor[class](): reflect.ValueOf(class{n: 1}),
+				reflect.TypeFor[service](): reflect.ValueOf(service{turned: 1}),
 			}[f.Type])
 		default:
 			at.Set(reflect.New(f.Type.Elem()))

@@ -66,8 +66,10 @@ func (m *machine) payloadSet(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Paylo
 func (m *machine) writePart(c *cube, pt *headerPart, v *seg, at int) bool {
 	n := v.len()
 	switch {
+	case pt.f == fService && pt.data == nil:
+		return c.writeService(v, at)
 	case v.why != "":
-		return false
+		return c.keepsLength(pt, v)
 	case pt.data != nil: // version, type of service, fragment
 		if v.data == nil {
 			return false
@@ -77,13 +79,9 @@ func (m *machine) writePart(c *cube, pt *headerPart, v *seg, at int) bool {
 			if pt.known != nil {
 				known = pt.known[at+i]
 			}
-			if (v.data[i]^pt.data[at+i])&known == 0 {
-				continue
-			}
-			if pt.at != 0 || c.v4 && at+i == 0 || !c.v4 && (v.data[i]^pt.data[at+i])&0xf0 != 0 && at+i == 0 {
+			if (v.data[i]^pt.data[at+i])&known != 0 || v.known != nil && known&^v.known[i] != 0 {
 				return false
 			}
-			c.tos = true
 		}
 		return true
 	case v.data == nil: // what was there
@@ -114,11 +112,15 @@ func (m *machine) overwritten(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Payl
 			switch pt.f {
 			case fSaddr, fDaddr, fSport, fDport:
 				st.cube = m.wrote(&st.cube, pt.f, all)
+			case fService:
 			default: // the packets are of another kind now
 				m.undecided = append(m.undecided, m.doubtful(c, r, cube{}, "the kind of the packet is changed").doubts...)
 			}
 		}
 	}
-	st.cube.tos, st.cube.loose = true, true
+	if p.Base == ruleset.BaseNetwork && p.Offset < 2 {
+		st.cube.tos = true
+	}
+	st.cube.loose = true
 	return m.fork(c, r, st, "bytes of the packet are changed to what is not constant")
 }

@@ -125,7 +125,12 @@ func newSieve(m *Model, k sieveKey) *sieve {
 	return w
 }
 
-func (w *sieve) need(f field, s set) { w.needs = append(w.needs, need{f, s}) }
+func (w *sieve) need(f field, s set) {
+	if f == fService { // rules write over it
+		return
+	}
+	w.needs = append(w.needs, need{f, s})
+}
 
 // expr takes in one expression. It reports false at the first that does more than to look at the packet.
 func (w *sieve) expr(e *ruleset.Expr) bool {

@@ -25,7 +25,7 @@ func (m *Model) packet(v4 bool, proto uint64) cube {
 	c.sets[fIif], c.sets[fOif] = single(num(0)), single(num(0))
 	c.sets[fDaddr] = span(num(0), ones(uint(8*fDaddr.width(v4))))
 	c.sets[fSaddr] = c.sets[fDaddr]
-	c.sets[fSmac] = span(num(0), ones(48))
+	c.sets[fSmac], c.sets[fService] = span(num(0), ones(48)), services(v4)
 	return c
 }
 

@@ -47,7 +47,7 @@ func (c *cube) witness(in *snapshot.Link, proto string) *packet.Packet {
 	if mac := c.sets[fSmac]; len(mac) > 0 && mac[0].hi != ones(48) || len(mac) > 1 {
 		p.SMAC = net.HardwareAddr(hostPart(mac).bytesOf(6)).String()
 	}
-	p.Dport = uint16(dport[0].lo.lo)
+	p.Dport, p.TOS = uint16(dport[0].lo.lo), c.sentService()
 	if dport.contains(num(443)) && !dport.singleton() {
 		p.Dport = 443
 	}

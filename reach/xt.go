@@ -43,7 +43,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	switch {
 	case d.Continue, d.Rewrite != nil:
 		return nil, []state{st}, nil
-	case d.TOS, d.Classify != nil:
+	case d.TOS, d.Service != nil, d.Classify != nil:
 		st.cube.reclass(d)
 		return nil, []state{st}, nil
 	case d.Reject:
@@ -111,6 +111,13 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	case d.Socket != nil:
 		matched, missed := m.xtSocket(c, r, d.Socket, st)
 		return nil, matched, missed
+	case d.DSCP != nil:
+		if st.cube.tos {
+			matched, missed := m.either(c, r, st, "the type of service, which a rule changed")
+			return nil, matched, missed
+		}
+		in, out := st.cube.xtDSCP(d.DSCP)
+		return nil, states(in, st), out
 	case d.Connmark != nil && m.knownMarks(&st.cube, d.Connmark):
 		return m.xtConnmark(d.Connmark, st)
 	case d.Queue:

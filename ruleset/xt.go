@@ -34,7 +34,8 @@ type XtDecoded struct {
 	Set       *XtSet       `json:"set,omitempty"`
 	Notrack   bool         `json:"notrack,omitempty"`
 	Queue     bool         `json:"queue,omitempty"`
-	TOS       bool         `json:"tos,omitempty"` // changes the type of service and goes on
+	TOS       bool         `json:"tos,omitempty"` // changes the type of service to what is not known, and goes on
+	Service   *XtService   `json:"service,omitempty"`
 	Length    *XtLength    `json:"length,omitempty"`
 	Time      *XtTime      `json:"time,omitempty"`
 	Devgroup  *XtDevgroup  `json:"devgroup,omitempty"`
@@ -465,7 +466,7 @@ func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
 	case name == "CLASSIFY" && len(b) >= 4: // struct xt_classify_target_info
 		return &XtDecoded{Classify: new(ne.Uint32(b))}
 	case name == "DSCP" || name == "TOS" || name == "ECN":
-		return &XtDecoded{TOS: true}
+		return decodeService(name, b)
 	case name == "TTL" || name == "HL" || name == "TCPMSS" || name == "TCPOPTSTRIP":
 		return decodeRewrite(name, b)
 	case name == "NOTRACK" || name == "CT" && len(b) >= 2 && ne.Uint16(b)&1 != 0:

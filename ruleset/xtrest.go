@@ -60,6 +60,29 @@ func (x *Xt) U32() *XtU32 {
 	return u
 }
 
+// XtService writes bits of the type of service: those of Mask are cleared, then those of Value are turned round.
+type XtService struct {
+	Mask  uint8 `json:"mask"`
+	Value uint8 `json:"value"`
+}
+
+// Of is the type of service that comes out.
+func (x *XtService) Of(tos uint8) uint8 { return tos&^x.Mask ^ x.Value }
+
+// decodeService reads the targets that write the type of service (dscp_tg, tos_tg, ecn_tg).
+func decodeService(name string, b []byte) *XtDecoded {
+	const dscp, ecn, onlyECN = 0xfc, 0x03, 1
+	switch {
+	case name == "DSCP" && len(b) >= 1: // struct xt_DSCP_info
+		return &XtDecoded{Service: &XtService{Mask: dscp, Value: b[0] << 2}}
+	case name == "TOS" && len(b) >= 2: // struct xt_tos_target_info
+		return &XtDecoded{Service: &XtService{Mask: b[1], Value: b[0]}}
+	case name == "ECN" && len(b) >= 2 && b[0] == onlyECN: // struct ipt_ECN_info; another operation is of the flags of TCP
+		return &XtDecoded{Service: &XtService{Mask: ecn, Value: b[1] & ecn}}
+	}
+	return &XtDecoded{TOS: true}
+}
+
 // XtConnlabel matches a label of the connection, and gives it to it first if Set.
 type XtConnlabel struct {
 	Bit         uint16

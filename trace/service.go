@@ -29,6 +29,16 @@ func (s *skb) setService(n byte) {
 	s.nh[0], s.nh[1] = s.nh[0]&0xf0|n>>4, s.nh[1]&0x0f|n<<4
 }
 
+// writeService is what targets of iptables do to it (dscp_tg, tos_tg, ecn_tg).
+func (s *skb) writeService(x *ruleset.XtService) {
+	s.setService(x.Of(s.service()))
+	if s.v4 {
+		s.unk[1] &^= x.Mask
+		return
+	}
+	s.unk[0], s.unk[1] = s.unk[0]&^(x.Mask>>4), s.unk[1]&^(x.Mask<<4)
+}
+
 // serviceUnk is the bits of it that are not known.
 func (s *skb) serviceUnk() byte {
 	if s.v4 {
@@ -135,6 +145,7 @@ func (w *walk) xtDSCP(x *ruleset.XtDSCP, r *rule) verdict {
 	switch {
 	case w.opensService():
 		return decide(w.part('c', servicesThat(holds), r) != x.Invert)
+	case !w.skb.tos && (w.skb.service()^x.Value)&x.Mask&^w.skb.serviceUnk() != 0: // what is open does not matter
 	case w.skb.tos || w.skb.serviceUnk()&x.Mask != 0:
 		return w.maybe(r, "the type of service, which a rule changed")
 	}

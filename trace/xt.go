@@ -63,6 +63,8 @@ func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 		return w.xtTProxy(d.TProxy, r)
 	case d.TOS:
 		w.skb.tos = true
+	case d.Service != nil:
+		w.skb.writeService(d.Service)
 	case d.Classify != nil: // classify_tg
 		w.skb.priority, w.skb.classed = word{v: *d.Classify}, false
 	case d.Rewrite != nil:

@@ -51,7 +51,9 @@ var mutants = []mutant{
 	{"what is forwarded keeps its class", "trace/service.go", "s.priority, s.classed = word{v: serviceClass[s.service()>>3&3]}, false", "s.priority.v |= serviceClass[s.service()>>3&3]"},
 	{"reach: what is forwarded keeps its class", "reach/class.go", "c.class = class{open: true, served: true}", "_ = c.class"},
 	{"senders write no type of service", "trace/packet.go", "s.unk = append(s.unk, 0, 0xff, 0xff,", "s.unk = append(s.unk, 0, 0, 0xff,"},
-	{"reach: senders write no type of service", "reach/load.go", "[]byte{0x45, 0}, []byte{0xff, 0}}", "[]byte{0x45, 0}, nil}"},
+	{"reach: senders write no type of service", "reach/start.go", "span(num(0), ones(48)), services(v4)", "span(num(0), ones(48)), single(services(v4)[0].lo)"},
+	{"targets write no type of service", "trace/xt.go", "w.skb.writeService(d.Service)", "_ = d.Service"},
+	{"reach: targets write no type of service", "reach/class.go", "c.service = service{c.service.cleared | d.Service.Mask, d.Service.Of(c.service.turned)}", "_ = d.Service.Of"},
 	{"senders add no headers", "trace/heads.go", "if at, bits := s.headAt(); s.fragment == whole {", "if at, bits := s.headAt(); false {"},
 	{"reach: senders add no headers", "reach/heads.go", "if st.cube.heads != plainHead {", "if false {"},
 	{"routes are for every type of service", "trace/fib.go", "if r.src.Tos != 0 && !w.served(r.src.Tos, \"a route\") {", "if r.src.Tos < 0 {"},
@@ -134,8 +136,8 @@ var mutants = []mutant{
 
 // noticers are the tests that can notice, the quick ones first.
 var noticers = map[string][][]string{
-	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|PortsOfBridges|OnDetours|SendersChoose|TheSenderChooses|RulesThatLeadOn", "-skip", "Reach"}},
-	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree|PortsOfBridges|SocketsGetWhatIsForMany|TheSenderChooses|RulesThatLeadOn"}, {"-run", "TestReachAgreesWithKernel"}},
+	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|PortsOfBridges|OnDetours|SendersChoose|TheSenderChooses|RulesThatLeadOn|QueueingClass", "-skip", "Reach"}},
+	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree|PortsOfBridges|SocketsGetWhatIsForMany|TheSenderChooses|RulesThatLeadOn|QueueingClass"}, {"-run", "TestReachAgreesWithKernel"}},
 }
 
 // TestMutants breaks the models and wants a named test to fail for each. That is done by "make mutants": it compiles
