@@ -364,7 +364,7 @@ func (l *levers) followAs(lever snapshot.LeverFile, at runsHere, shell bool) {
 		l.out.partialIn("files", "more scripts are run than are followed")
 		return
 	}
-	l.followed[k] = true
+	l.followed[k], l.scripts[lever.Path] = true, true
 	a, st, err := l.s.Host.Author(lever.Path)
 	if err != nil || !st.Mode.IsRegular() || a.Others || a.UID != 0 && a.UID != lever.UID {
 		return // whoever decides of it is listed

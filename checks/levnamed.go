@@ -14,8 +14,10 @@ import (
 
 // named adds what settings of programs of root name: programs that they run, and files that they load.
 func (l *levers) named() {
-	l.eachText("/etc/pam.d/*", l.pam)
-	for _, dir := range []string{"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d"} {
+	for _, dir := range []string{"/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"} {
+		l.eachText(dir+"/*", l.pam)
+	}
+	for _, dir := range confDirs("udev/rules.d") {
 		l.eachText(dir+"/*.rules", l.udev)
 	}
 	l.eachText("/etc/apt/apt.conf", l.apt)
@@ -57,6 +59,9 @@ func (l *levers) rootText(file string) (string, bool) {
 	return string(b), err == nil
 }
 
+// harmlessModules are modules of PAM that let nobody in, and set nothing, by the files that their options name.
+var harmlessModules = strings.Fields("pam_mail.so pam_motd.so pam_issue.so pam_lastlog.so pam_lastlog2.so pam_echo.so pam_faillock.so pam_tally2.so pam_pwhistory.so pam_cracklib.so pam_pwquality.so pam_umask.so")
+
 // pam adds the modules of PAM that a file names by their paths, and what pam_exec(8) runs.
 func (l *levers) pam(text string) {
 	as := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: "PAM", Trigger: snapshot.TriggerLogin}
@@ -75,6 +80,13 @@ func (l *levers) pam(text string) {
 			if j := slices.IndexFunc(words[i+1:], path.IsAbs); j >= 0 {
 				l.words(words[i+1+j:], as, runsHere{dir: "/"})
 			}
+		}
+		if !slices.Contains(harmlessModules, path.Base(words[i])) {
+			paths := pathsIn(strings.Join(words[i+1:], " "))
+			if path.Base(words[i]) == "pam_userdb.so" { // its name is without the end
+				paths = append(paths, pathsIn(strings.Join(words[i+1:], ".db ")+".db")...)
+			}
+			l.mentioned(paths, "what "+path.Base(words[i])+" does by what is there was not followed", as)
 		}
 	}
 }

@@ -34,6 +34,13 @@ var packagedDirs = []struct {
 	{"/usr/lib/apt", 2},
 	{"/usr/lib/modules", 0},
 	{"/usr/share", 0},
+	{"/usr/share/bash-completion/completions", 0},
+	{"/usr/local/lib", 1},
+	{"/usr/local/libexec", 1},
+	{"/usr/local/share", 1},
+	{"/usr/local/share/bash-completion/completions", 0},
+	{"/var/lib/dpkg", 1},
+	{"/var/lib/rpm", 0},
 }
 
 // everydayNames are programs that root runs on every host.

@@ -43,6 +43,13 @@ func (l *levers) rest() {
 	l.settings("/usr/local/etc", f, listed, told, &left, 0)
 	f.By = "cloud-init"
 	l.settings("/var/lib/cloud", f, listed, told, &left, 0)
+	f.By = "what makes of the host what files there say"
+	for _, f.Path = range []string{"/srv/salt", "/srv/pillar", "/var/lib/puppet", "/opt/puppetlabs/puppet"} {
+		if l.w.part(f.Path).err == nil {
+			l.add(f)
+			l.settings(f.Path, f, listed, told, &left, 0)
+		}
+	}
 }
 
 // settings adds what is in a directory, and in those in it.
@@ -63,6 +70,7 @@ func (l *levers) settings(dir string, f snapshot.LeverFile, listed, told map[str
 		if x.st.IsDir {
 			l.settings(f.Path, f, listed, told, left, depth+1)
 		} else if x.st.Mode.IsRegular() {
+			l.scriptOfEtc(f, x)
 			l.names(f, x.st.Size, told)
 		}
 	}
@@ -81,6 +89,9 @@ var quiet = []string{
 
 // runsWhat are words of a line of settings that say that a program does more by the file that it names than to keep its data there.
 var runsWhat = lazily(`(?i)include|source|import|plugin|module|load|exec|command|script|hook|program|run\b|helper|action|daemon|wrapper|handler|filter|pipe|install|monitor|^[\w-]*(?:up|down)\b`)
+
+// states are settings of programs that make of a host what files say, wherever those are.
+var states = lazily(`^/etc/(?:salt|puppet|puppetlabs|chef|cinc|ansible|cfengine3)/`)
 
 // names adds the files that a file of settings of root names, if others than root decide of them: a program is named so, or what its line says is run.
 func (l *levers) names(f snapshot.LeverFile, size int64, told map[string]bool) {
@@ -104,10 +115,14 @@ func (l *levers) names(f snapshot.LeverFile, size int64, told map[string]bool) {
 	}
 	why := "what root's programs do by what is there, which " + f.Path + " names, was not followed"
 	copies := strings.HasSuffix(path.Dir(f.Path), "tmpfiles.d")
+	all := states.MatchString(f.Path)
 	for line := range bytes.Lines(b) {
 		line = bytes.TrimSpace(line)
 		if bytes.IndexByte(line, '/') < 0 || line[0] == '#' || line[0] == ';' || bytes.HasPrefix(line, []byte("//")) {
 			continue
+		}
+		if runsWhat.Match(line) {
+			l.handedOver(string(line), why, f)
 		}
 		for _, p := range pathsIn(string(line)) {
 			if told[p] || !l.othersDecide(p) {
@@ -115,7 +130,7 @@ func (l *levers) names(f snapshot.LeverFile, size int64, told map[string]bool) {
 			}
 			x := l.w.part(p)
 			runs := x.err == nil && (x.link != "" || x.st.Mode.IsRegular() && (x.st.Perm&0o111 != 0 || moduleNames.MatchString(p)))
-			if runs || copies && line[0] == 'C' || runsWhat.Match(line) {
+			if runs || all || copies && line[0] == 'C' || runsWhat.Match(line) {
 				f.Unsure = why
 				l.mentioned([]string{p}, why, f)
 			}

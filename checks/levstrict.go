@@ -32,7 +32,7 @@ var (
 // strictOf is the program that takes a file, nil if it takes any.
 func (l *levers) strictOf(p string) *strict {
 	switch dir := path.Dir(p); {
-	case p == "/etc/sudoers", p == "/etc/sudoers.d", dir == "/etc/sudoers.d":
+	case p == "/etc/sudoers", p == "/etc/sudoers.d", dir == "/etc/sudoers.d", l.included[p]:
 		return &strictSudo
 	case p == "/etc/doas.conf":
 		return &strictDoas
@@ -142,12 +142,25 @@ func (s *Scan) sudoers() (text []byte, all bool) {
 	return []byte(r.text.String()), false
 }
 
+// sudoIncludes adds the files and directories that rules of sudo include.
+func (l *levers) sudoIncludes() {
+	lever := snapshot.LeverFile{Kind: snapshot.LeverSystem, By: "sudo", Trigger: snapshot.TriggerNone}
+	r := &sudoersReader{s: l.s, host: l.s.nodeName(), names: func(p string) {
+		l.included[p] = true
+		lever.Path = p
+		l.add(lever)
+	}}
+	r.read("/etc/sudoers", 0)
+}
+
 type sudoersReader struct {
 	s               *Scan
 	host            string
 	text            strings.Builder
 	files           int
 	refused, unread bool
+	// names is called with each file and directory that is read, if somebody is to hear of them.
+	names func(p string)
 }
 
 // Bounds of the files of sudo (sudoers(5): 128 in one another).
@@ -159,6 +172,7 @@ const (
 var included = lazily(`^\s*[@#](include|includedir)\s+"?((?:[^"\s\\]|\\.)+)"?\s*$`)
 
 func (r *sudoersReader) read(file string, depth int) {
+	r.named(file)
 	st, err := r.s.Host.Stat(file)
 	if r.files++; depth > maxSudoersDepth || r.files > maxSudoersFiles || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.unread = true
@@ -199,7 +213,14 @@ func (r *sudoersReader) read(file string, depth int) {
 	r.text.WriteString("\n")
 }
 
+func (r *sudoersReader) named(p string) {
+	if r.names != nil {
+		r.names(p)
+	}
+}
+
 func (r *sudoersReader) dir(dir string, depth int) {
+	r.named(dir)
 	st, err := r.s.Host.Stat(dir)
 	if err == nil && strictSudo.refuses(st) {
 		r.refused = true

@@ -24,9 +24,12 @@ type levers struct {
 	seen map[leverKey]bool
 	// followed are the scripts whose commands were looked at.
 	followed map[leverKey]bool
+	scripts  map[string]bool // by their paths
 	libs     libraries
 	// closed are paths of which root alone decides.
 	closed map[string]bool
+	// included are the files and directories that rules of sudo are read from.
+	included map[string]bool
 	// sure are paths of which it is known that root does what is there.
 	sure map[string]bool
 	// lsb: cron takes tables whose names have dots.
@@ -58,7 +61,7 @@ const maxLevers = 20_000
 
 func (s *Scan) newLevers(ctx context.Context, out *Outcome) *levers {
 	return &levers{
-		s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}, sure: map[string]bool{},
+		s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, scripts: map[string]bool{}, closed: map[string]bool{}, sure: map[string]bool{}, included: map[string]bool{},
 		found: map[[2]string]string{}, sources: map[string]string{}, libs: libraries{read: map[string]objectRead{}, done: map[leverKey]bool{}},
 	}
 }
@@ -76,6 +79,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.cron(procs)
 	l.bus(procs)
 	l.system()
+	l.sudoIncludes()
 	l.logrotate()
 	l.supervised()
 	l.kernel()
@@ -84,6 +88,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.loader("/etc/ld.so.conf", map[string]bool{})
 	l.modules()
 	l.named()
+	l.etc()
 	l.sshdPlaces()
 	l.logins()
 	l.userUnits()
@@ -247,6 +252,8 @@ var places = []place{
 	{"/etc/sudo.conf", snapshot.LeverSystem, snapshot.TriggerNone, "sudo", false},
 	{"/etc/doas.conf", snapshot.LeverSystem, snapshot.TriggerNone, "doas", false},
 	{"/etc/pam.d", snapshot.LeverSystem, snapshot.TriggerNone, "PAM", true},
+	{"/usr/lib/pam.d", snapshot.LeverSystem, snapshot.TriggerNone, "PAM", true},
+	{"/usr/share/pam.d", snapshot.LeverSystem, snapshot.TriggerNone, "PAM", true},
 	{"/etc/security", snapshot.LeverSystem, snapshot.TriggerLogin, "PAM", true},
 	{"/etc/polkit-1/rules.d", snapshot.LeverSystem, snapshot.TriggerNone, "polkit", true},
 	{"/usr/share/polkit-1/rules.d", snapshot.LeverSystem, snapshot.TriggerNone, "polkit", true},
@@ -279,24 +286,9 @@ var places = []place{
 	{"/usr/lib/kernel/install.d", snapshot.LeverProgram, snapshot.TriggerOperator, "the kernel's package", true},
 	{"/var/lib/cloud/scripts/per-boot", snapshot.LeverProgram, snapshot.TriggerRestart, "cloud-init", true},
 	{"/etc/acpi/events", snapshot.LeverSystem, snapshot.TriggerRestart, "acpid", true},
-	{"/etc/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
-	{"/run/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
-	{"/usr/lib/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
-	{"/etc/sysusers.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysusers", true},
-	{"/usr/lib/sysusers.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysusers", true},
-	{"/etc/binfmt.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-binfmt", true},
-	{"/usr/lib/binfmt.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-binfmt", true},
-	{"/etc/sysctl.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysctl", true},
 	{"/etc/sysctl.conf", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysctl", false},
-	{"/usr/lib/sysctl.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysctl", true},
 	{"/etc/fstab", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-fstab-generator", false},
 	{"/etc/crypttab", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-cryptsetup", false},
-	{"/etc/udev/rules.d", snapshot.LeverSystem, snapshot.TriggerRestart, "udev", true},
-	{"/run/udev/rules.d", snapshot.LeverSystem, snapshot.TriggerRestart, "udev", true},
-	{"/usr/lib/udev/rules.d", snapshot.LeverSystem, snapshot.TriggerRestart, "udev", true},
-	{"/etc/modprobe.d", snapshot.LeverSystem, snapshot.TriggerRestart, "modprobe", true},
-	{"/usr/lib/modprobe.d", snapshot.LeverSystem, snapshot.TriggerRestart, "modprobe", true},
-	{"/etc/modules-load.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-modules-load", true},
 	{"/etc/logrotate.conf", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", false},
 	{"/etc/logrotate.d", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", true},
 	{"/etc/apt/apt.conf.d", snapshot.LeverSystem, snapshot.TriggerTimer, "apt", true},
@@ -307,6 +299,8 @@ var places = []place{
 	{"/etc/dnf/plugins", snapshot.LeverSystem, snapshot.TriggerOperator, "dnf", true},
 	{"/etc/needrestart", snapshot.LeverSystem, snapshot.TriggerOperator, "needrestart", true},
 	{"/etc/dpkg/dpkg.cfg.d", snapshot.LeverSystem, snapshot.TriggerOperator, "dpkg", true},
+	{"/var/lib/dpkg", snapshot.LeverSearch, snapshot.TriggerOperator, "dpkg", false},
+	{"/var/lib/dpkg/alternatives", snapshot.LeverSearch, snapshot.TriggerOperator, "update-alternatives", false},
 	{"/var/lib/dpkg/info", snapshot.LeverSearch, snapshot.TriggerOperator, "dpkg", false},
 	{"/etc/kernel", snapshot.LeverProgram, snapshot.TriggerOperator, "the kernel's package", true},
 	{"/etc/initramfs-tools", snapshot.LeverProgram, snapshot.TriggerOperator, "initramfs", true},
@@ -398,7 +392,7 @@ var places = []place{
 
 // system adds the places of the system.
 func (l *levers) system() {
-	for _, p := range places {
+	for _, p := range slices.Concat(places, spread(spreadPlaces)) {
 		f := snapshot.LeverFile{Path: p.path, Kind: p.kind, By: p.by, Trigger: p.trigger}
 		if p.kind == snapshot.LeverSearch {
 			if _, err := l.s.Host.Lstat(p.path); err != nil {
@@ -409,8 +403,11 @@ func (l *levers) system() {
 		case p.tree:
 			l.tree(p.path, f)
 		default:
-			if l.add(f); p.kind == snapshot.LeverLogin {
+			switch l.add(f); {
+			case p.kind == snapshot.LeverLogin:
 				l.loginScript(f)
+			case p.kind == snapshot.LeverProgram && l.w.part(p.path).st.Perm&0o111 != 0:
+				l.follow(f, runsHere{dir: "/"})
 			}
 		}
 	}

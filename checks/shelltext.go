@@ -232,12 +232,22 @@ func (r *shellReader) simple(words []string, s streams) {
 	case "exit", "return":
 		r.ended = true
 		return
+	case "exec":
+		if opensFiles(words) { // what comes after reads and writes there
+			r.note(simpleCommand{[]string{"read"}, r.dir, sure, s})
+			return
+		}
 	}
 	r.note(simpleCommand{all, r.dir, sure, s})
 	r.ended = r.ended || words[0] == "exec" && len(words) > 1
 	if (words[0] == "." || words[0] == "source") && len(words) > 1 && r.source != nil {
 		r.sourced(words[1])
 	}
+}
+
+// opensFiles says of exec(1p) that it runs no command: it opens files, for numbers or the {NAME} of one.
+func opensFiles(words []string) bool {
+	return len(words) == 1 || len(words) == 2 && strings.HasPrefix(words[1], "{") && strings.HasSuffix(words[1], "}")
 }
 
 // sourced goes through a script that this one reads, as if it were a part of it.
