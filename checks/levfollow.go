@@ -186,18 +186,8 @@ func (l *levers) others(words []string, lever snapshot.LeverFile, at runsHere) {
 				}
 			}
 		}
-	case "git":
-		l.repository(args, lever, at)
 	case "chroot":
 		l.chroot(args, lever, at)
-	case "make", "gmake":
-		dir := at.dir
-		if i := slices.Index(args, "-C"); i >= 0 && i+1 < len(args) {
-			dir = below(at.dir, args[i+1])
-		}
-		if lever.Path = path.Join(dir, "Makefile"); dir != "" {
-			l.add(lever)
-		}
 	case "tar", "rsync", "zip", "7z": // a * becomes options, by the names of files (tar(1), --checkpoint-action)
 		if slices.Contains(args, "*") && at.dir != "" {
 			lever.Kind, lever.Path, lever.By = snapshot.LeverSearch, at.dir, "arguments of "+lever.By

@@ -73,6 +73,9 @@ func (l *levers) interpreter(words []string, lever snapshot.LeverFile, at runsHe
 		case w == "-m" && strings.HasPrefix(name, "python"):
 			if at.dir != "" { // the directory that it is in comes first (python(1), -P)
 				l.search(at.dir, "modules of ", lever)
+				if at.dir != "/" {
+					l.project(at.dir, name, lever, 0)
+				}
 			}
 			return "", words[min(i+2, len(words)):]
 		case slices.Contains(o.search, w):

@@ -230,26 +230,6 @@ func job(text string) (commands, dir string) {
 	return b.String(), dir
 }
 
-// repository adds the settings and the hooks of a repository in which git(1) is run.
-func (l *levers) repository(args []string, lever snapshot.LeverFile, at runsHere) {
-	dir := at.dir
-	if i := slices.Index(args, "-C"); i >= 0 && i+1 < len(args) {
-		dir = below(at.dir, args[i+1])
-	}
-	git := path.Join(dir, ".git")
-	x := l.w.part(git)
-	if dir == "" || x.err != nil {
-		return
-	}
-	if x.st.UID != lever.UID && lever.Unsure == "" {
-		lever.Unsure = "git runs nothing in a repository of another user but where safe.directory has it, which was not followed"
-	}
-	lever.By = "git in " + dir + " for " + lever.By
-	lever.Path = path.Join(git, "config")
-	l.add(lever)
-	l.tree(path.Join(git, "hooks"), lever)
-}
-
 // sshdPlaces adds what the SSH server believes of who logs in: files of keys and of authorities, and the commands that name keys (sshd_config(5)).
 func (l *levers) sshdPlaces() {
 	var lines []string

@@ -127,6 +127,7 @@ func (l *levers) arguments(words []string, lever snapshot.LeverFile, at runsHere
 	if !silent {
 		l.commandIn(words, lever, at)
 		l.cwd(name, lever, at)
+		l.projects(words, lever, at)
 	}
 }
 

@@ -76,6 +76,26 @@ var steps = map[string]step{
 		power.Root, power.ByFile, "touch /etc/sudoers.d/job; chmod 440 /etc/sudoers.d/job; setfacl -m u:1001:rw /etc/sudoers.d/job",
 		"echo 'agent ALL=NOPASSWD: ALL' >/etc/sudoers.d/job; sudo -n sh -c 'id -u >/run/steps/proof'", "", "test $(cat /run/steps/proof) = 0", "rm /etc/sudoers.d/job",
 	},
+	"a file that rules of sudo include": {
+		power.Root, power.ByFile, "mkdir -p /opt/job; chmod 755 /opt/job; touch /opt/job/rules; chmod 440 /opt/job/rules; setfacl -m u:1001:rw /opt/job/rules; echo '@includedir /opt/job' >/etc/sudoers.d/job; chmod 440 /etc/sudoers.d/job",
+		"echo 'agent ALL=NOPASSWD: ALL' >/opt/job/rules; sudo -n sh -c 'id -u >/run/steps/proof'", "", "test $(cat /run/steps/proof) = 0", "rm /etc/sudoers.d/job",
+	},
+	"hooks of a repository above a directory": {
+		power.Root, power.ByFile,
+		"mkdir -p /opt/job/sub; chmod 755 /opt/job /opt/job/sub; git init -q /opt/job; chmod -R go-w /opt/job/.git; chmod 777 /opt/job/.git/hooks; echo '* * * * * root cd /opt/job/sub && git gc --auto && git commit --allow-empty -m x' >/etc/cron.d/job",
+		"printf '#!/bin/sh\nid -u >/run/steps/proof\n' >/opt/job/.git/hooks/pre-commit; chmod 755 /opt/job/.git/hooks/pre-commit", "cd /opt/job/sub && git commit --allow-empty -m x",
+		"test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job/.git/hooks; rm -f /opt/job/.git/hooks/*",
+	},
+	"a file of make that comes before another": {
+		power.Root, power.ByFile,
+		"mkdir -p /opt/job; chmod 755 /opt/job; printf 'all:\n' >/opt/job/makefile; cp /opt/job/makefile /opt/job/Makefile; chmod 666 /opt/job/makefile; echo '* * * * * root make --directory=/opt/job' >/etc/cron.d/job",
+		"printf 'all:\n\tid -u >/run/steps/proof\n' >/opt/job/makefile", "make --directory=/opt/job", "test $(cat /run/steps/proof) = 0", "chmod 644 /opt/job/makefile; printf 'all:\n' >/opt/job/makefile",
+	},
+	"a script of rc.local": {
+		power.Root, power.ByFile,
+		"mkdir -p /opt/job; printf '#!/bin/sh\n' >/opt/job/run; chmod 755 /opt/job; chmod 777 /opt/job/run; printf '#!/bin/sh\ncd /opt/job\n./run\n' >/etc/rc.local; chmod 755 /etc/rc.local",
+		"echo 'id -u >/run/steps/proof' >>/opt/job/run", "/etc/rc.local", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job/run; printf '#!/bin/sh\n' >/opt/job/run",
+	},
 	"a program of the bus": {
 		power.Root, power.ByFile,
 		"mkdir -p /run/dbus /opt/job /usr/local/share/dbus-1/system-services; printf '#!/bin/sh\n' >/opt/job/run; chmod 777 /opt/job/run; chmod 755 /opt/job; " +
@@ -133,7 +153,7 @@ func TestStepsAreTaken(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	bed.Need(t, "setpriv", "setcap", "setfacl", "sudo", "perl", "nft", "usermod", "gpasswd", "find", "dbus-daemon", "dbus-send", "su", "less", "script")
+	bed.Need(t, "setpriv", "setcap", "setfacl", "sudo", "perl", "nft", "usermod", "gpasswd", "find", "dbus-daemon", "dbus-send", "su", "less", "script", "git", "make")
 	agentScene(t)
 	takeSteps(t, steps)
 }
@@ -173,7 +193,7 @@ func takeSteps(t *testing.T, list map[string]step) {
 			if taken(t, c.step, c.later, c.proof) {
 				t.Error("the step is taken that is said to be closed")
 			}
-			bed.Shell(t, "rm -rf /opt/job /etc/cron.d/job /etc/logrotate.d/job /etc/nftables.conf /usr/local/share/dbus-1 /usr/local/bin/*")
+			bed.Shell(t, "rm -rf /opt/job /etc/rc.local /etc/cron.d/job /etc/logrotate.d/job /etc/nftables.conf /usr/local/share/dbus-1 /usr/local/bin/*")
 		})
 	}
 }
