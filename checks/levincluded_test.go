@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -30,5 +31,32 @@ func TestFilesThatSudoIncludes(t *testing.T) {
 	got := found(t, powerHost(t, "440 0:0 /etc/sudoers = @includedir /opt/d\n", "460 0:0 /opt/d/a.b", "442 0:0 /opt/d/b", "440 0:0 /opt/d/c"), "/opt")
 	if len(got) > 0 {
 		t.Errorf("of what sudo does not take: %q", got)
+	}
+}
+
+// TestMountsOfEverybody: what everybody may mount with its set-id programs, of which the host does not have the file, is unknown.
+func TestMountsOfEverybody(t *testing.T) {
+	for line, told := range map[string]bool{
+		"UUID=1-2 /mnt vfat user,suid": true, "LABEL=x /mnt ext4 noauto,users,exec,suid": true, "srv:/x /mnt nfs user,suid": true, "//srv/x /mnt cifs users,suid": true,
+		"UUID=1-2 /mnt vfat user": false, "UUID=1-2 / ext4 errors=remount-ro": false, "srv:/x /mnt nfs defaults": false, "tmpfs /mnt tmpfs user,suid": false, "UUID=3-4 /mnt ext4 user,suid": false,
+	} {
+		got := found(t, powerHost(t, "644 0:0 /etc/fstab = "+line+" 0 0\n", "777 0:0 /dev/disk/by-uuid/3-4 -> ../../sda1", "600 0:0 /dev/sda1"), "/mnt")
+		if (len(got) > 0) != told {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+}
+
+// TestOtherSecrets: credentials of clusters and keys that others read are secrets; those that a system gives to a group are its.
+func TestOtherSecrets(t *testing.T) {
+	for file, told := range map[string]bool{
+		"644 0:0 /etc/rancher/k3s/k3s.yaml": true, "640 0:50 /etc/rancher/k3s/k3s.yaml": true, "600 0:0 /etc/rancher/k3s/k3s.yaml": false, "644 0:0 /etc/kubernetes/admin.conf": true,
+		"644 0:0 /root/.ssh/deploy = -----BEGIN OPENSSH PRIVATE KEY-----\nx": true, "644 0:0 /root/.ssh/known_hosts = x": false, "640 0:50 /etc/ssl/private/a.key": false,
+		"644 0:0 /etc/ssl/private/a.key": true, "644 0:0 /root/.netrc": true, "644 0:0 /var/backups/shadow.bak": true, "640 0:50 /var/backups/gshadow": true,
+	} {
+		at := strings.Fields(file)[2]
+		if got := found(t, powerHost(t, file), at); slices.ContainsFunc(got, func(f string) bool { return strings.HasPrefix(f, "secret") }) != told {
+			t.Errorf("%s: %q", file, got)
+		}
 	}
 }

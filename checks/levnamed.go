@@ -149,7 +149,7 @@ func (l *levers) rsyslog(text string) {
 func (l *levers) fstab(text string) {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
-		if len(f) < 4 || strings.HasPrefix(f[0], "#") || !path.IsAbs(f[0]) {
+		if len(f) < 4 || strings.HasPrefix(f[0], "#") {
 			continue
 		}
 		suid, anybody := true, false
@@ -167,13 +167,40 @@ func (l *levers) fstab(text string) {
 		if anybody {
 			who, trigger = "everybody may mount", snapshot.TriggerNone
 		}
-		if suid {
+		device := l.mountedOf(f[0])
+		if suid && anybody && device == "" && !slices.Contains([]string{"tmpfs", "proc", "sysfs", "devpts", "none"}, f[2]) {
+			l.list = append(l.list, snapshot.LeverFile{
+				Path: path.Clean("/" + f[1]), Kind: snapshot.LeverSystem, By: "mount", Trigger: trigger,
+				Unread: fmt.Sprintf("everybody may mount %s there with its set-id programs, and who decides what is in it was not followed", f[0]),
+			})
+		}
+		if suid && device != "" {
 			l.add(snapshot.LeverFile{
-				Path: path.Clean(f[0]), Kind: snapshot.LeverSystem, By: "mount", Trigger: trigger,
+				Path: device, Kind: snapshot.LeverSystem, By: "mount", Trigger: trigger,
 				Unsure: fmt.Sprintf("%s %s with its set-id programs, and who decides what is in it was not followed", who, f[0]),
 			})
 		}
 	}
+}
+
+// byDisk are the directories of names by which fstab(5) tells a device.
+var byDisk = map[string]string{"UUID": "by-uuid", "LABEL": "by-label", "PARTUUID": "by-partuuid", "PARTLABEL": "by-partlabel", "ID": "by-id"}
+
+// mountedOf is the file that a line of fstab mounts, "" if that is none of this host, or not there.
+func (l *levers) mountedOf(spec string) string {
+	if path.IsAbs(spec) && !strings.HasPrefix(spec, "//") {
+		return path.Clean(spec)
+	}
+	key, value, _ := strings.Cut(spec, "=")
+	dir := byDisk[key]
+	if dir == "" {
+		return ""
+	}
+	p := path.Join("/dev/disk", dir, strings.ReplaceAll(strings.Trim(value, `"`), "/", `\x2f`))
+	if l.w.part(p).err != nil {
+		return "" // whoever attaches one that is called so decides
+	}
+	return p
 }
 
 // maxJobs bounds the jobs of at(1) that are read.

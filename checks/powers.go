@@ -438,18 +438,3 @@ func (l *levers) loader(file string, seen map[string]bool) {
 		}
 	}
 }
-
-// secrets adds the passwords and private keys of the host.
-func (l *levers) secrets() {
-	secret := snapshot.LeverFile{Kind: snapshot.LeverSecret, Trigger: snapshot.TriggerNone}
-	for _, p := range []string{"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/krb5.keytab"} {
-		secret.Path, secret.By = p, "passwords of accounts"
-		l.add(secret)
-	}
-	for _, p := range append(l.glob("/etc/ssh/ssh_host_*_key"), l.glob("/root/.ssh/id_*")...) {
-		if !strings.HasSuffix(p, ".pub") {
-			secret.Path, secret.By = p, "private keys"
-			l.add(secret)
-		}
-	}
-}

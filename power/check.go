@@ -270,7 +270,7 @@ func (k *checker) files(st *State) error {
 		})
 		switch {
 		case !open, f.UID == st.UID && goal == "":
-		case goal != "" && k.matters(goal):
+		case goal != "" && (k.matters(goal) || f.By == snapshot.ClusterCredentials):
 			return fmt.Errorf("uid %d gets at %s", st.UID, f.Path)
 		case goal == "" && !k.account(f.UID):
 			return fmt.Errorf("uid %d gets at %s of uid %d, which is not among the states", st.UID, f.Path, f.UID)
@@ -360,7 +360,7 @@ func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
 			(f.UID == 0 || st.Caps&(1<<1) != 0 && !k.account(f.UID)) {
 			return fmt.Errorf("root in the container connects to %s of %s", f.Path, f.By)
 		}
-		if f.Kind == snapshot.LeverSecret && k.goal != Secret || !m.RW && f.Kind != snapshot.LeverSecret && f.Kind != snapshot.LeverSocket || f.Kind == snapshot.LeverSocket && k.base.answers(&f) {
+		if f.Kind == snapshot.LeverSecret && k.goal != Secret && f.By != snapshot.ClusterCredentials || !m.RW && f.Kind != snapshot.LeverSecret && f.Kind != snapshot.LeverSocket || f.Kind == snapshot.LeverSocket && k.base.answers(&f) {
 			continue
 		}
 		for _, p := range f.Permits {

@@ -156,9 +156,18 @@ func (g *Graph) byFiles(s *State) (list []Edge) {
 		} else if e.Unknown == "" {
 			e.Unknown = why
 		}
-		list = append(list, g.become(e, f))
+		list = append(append(list, g.become(e, f)), byCluster(e, f)...)
 	}
 	return list
+}
+
+// byCluster is what credentials of a cluster may give who reads them: it runs workloads as root on its hosts.
+func byCluster(e Edge, f *snapshot.LeverFile) []Edge {
+	if f.Kind != snapshot.LeverSecret || f.By != snapshot.ClusterCredentials {
+		return nil
+	}
+	e.Goal, e.Unknown = Root, cmp.Or(e.Unknown, "what the cluster runs on this host for who has the credentials in "+f.Path+" was not followed")
+	return []Edge{e}
 }
 
 // inView says whether a state with mounts of its own gets at a file there by any of its permits, and why that is not known.

@@ -102,7 +102,7 @@ func (g *Graph) mounted(s *State, m snapshot.ContainerMount, e Edge) (list []Edg
 		}
 		x := e
 		x.Unknown, x.Trigger, x.Text = f.Unsure, f.Trigger, fmt.Sprintf("%s %s %s of the host at %s%s", who(p), verb, p.At, m.Dest, uses(f))
-		list = append(list, g.become(x, f))
+		list = append(append(list, g.become(x, f)), byCluster(x, f)...)
 	}
 	return list
 }

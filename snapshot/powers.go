@@ -98,6 +98,9 @@ const (
 	LeverSocket  LeverKind = "socket"  // is connected to: a daemon of root answers; @NAME is one without a file
 )
 
+// ClusterCredentials is what a secret is by which a cluster lets somebody in, which runs what it is told on its hosts.
+const ClusterCredentials = "credentials of a cluster"
+
 var leverKinds = []LeverKind{LeverProgram, LeverUnit, LeverSearch, LeverLogin, LeverSystem, LeverDevice, LeverFilter, LeverSecret, LeverSocket}
 
 // Trigger is when what a file says is done.
