@@ -38,7 +38,7 @@ var keySpaces = sync.OnceValue(func() []keySpace {
 		{"kernel.facts", "fact of the kernel", facts, nil},
 		{"kernel.vulnerabilities", "vulnerability", vulnerabilities, newer},
 		{"processor", "vulnerability", vulnerabilities, newer},
-		{"windowsRDP", "setting of Remote Desktop", append([]string{snapshot.RDPDeny}, snapshot.RDPSettings...), nil},
+		{"windowsRDP", "setting of Remote Desktop", append([]string{snapshot.RDPDeny, snapshot.RDPFIPS}, snapshot.RDPSettings...), nil},
 		{"windowsSMB", "setting of SMB", append([]string{snapshot.SMBStart}, snapshot.SMBSettings...), nil},
 		{"windowsWinRM.settings", "setting of WinRM", snapshot.WinRMSettings, nil},
 	}

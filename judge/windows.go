@@ -369,7 +369,7 @@ func settingFact(f snapshot.Fact) DocWindowsSetting {
 
 // The settings that checks ask for: one that a snapshot does not have was not asked, and is neither set nor unset.
 var (
-	askedRDP   = []string{"fDenyTSConnections", "UserAuthentication", "Shadow"}
+	askedRDP   = []string{"fDenyTSConnections", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel", "Shadow"}
 	askedSMB   = []string{"start", "SMB1", "RestrictNullSessAccess", "RequireSecuritySignature"}
 	askedWinRM = []string{"auth_basic", "allow_unencrypted", "auth_credssp", "cbt_hardening_level", snapshot.WinRMTrusted}
 )

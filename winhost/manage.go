@@ -154,6 +154,7 @@ func (s *Source) rdp() snapshot.WindowsSettings {
 	w := snapshot.WindowsSettings{Settings: map[string]snapshot.Fact{}}
 	_, w.Read = s.look(terminal)
 	w.Settings[snapshot.RDPDeny] = s.value(terminal, "fDenyTSConnections")
+	w.Settings[snapshot.RDPFIPS] = s.value(current+`\Control\Lsa\FipsAlgorithmPolicy`, "Enabled")
 	for _, name := range snapshot.RDPSettings {
 		w.Settings[name] = s.value(terminal+`\WinStations\RDP-Tcp`, name)
 	}

@@ -43,3 +43,20 @@ func TestTrustedHosts(t *testing.T) {
 }
 
 func said(f snapshot.Fact) string { return string(f.State) + " " + f.Value }
+
+// TestSettingsOfRemoteDesktop: what a policy sets is told beside what the host has; so is FIPS, which wins over the level of encryption.
+func TestSettingsOfRemoteDesktop(t *testing.T) {
+	key := func(path, values string) string { return "[HKEY_LOCAL_MACHINE\\" + path + "]\n" + values + "\n" }
+	s := snapshotOf(t, text("a.reg", "Windows Registry Editor Version 5.00\n\n"+key("SYSTEM\\CurrentControlSet", "")+key(terminal, "")+
+		key(terminal+`\WinStations\RDP-Tcp`, "\"SecurityLayer\"=dword:00000000\n\"MinEncryptionLevel\"=dword:00000001\n")+
+		key(current+`\Control\Lsa\FipsAlgorithmPolicy`, "\"Enabled\"=dword:00000001\n")),
+		text("b.reg", "Windows Registry Editor Version 5.00\n\n"+key(`SOFTWARE\Policies`, "")+key(rdpPolicy, "\"SecurityLayer\"=dword:00000002\n"))).Windows.RDP.Settings
+	for name, want := range map[string]string{
+		"SecurityLayer": "present 0", "MinEncryptionLevel": "present 1", "policy.SecurityLayer": "present 2", "policy.MinEncryptionLevel": "absent ",
+		snapshot.RDPFIPS: "present 1",
+	} {
+		if got := said(s[name]); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -67,3 +67,19 @@ who(list) := concat(", ", [object.get(names, sid, sid) | some sid in list])
 
 # broad are the SIDs that stand for many, programs of agents and services among them.
 broad := {"S-1-1-0", "S-1-5-7", "S-1-5-11", "S-1-5-4", "S-1-5-2", "S-1-5-32-545", "S-1-5-32-546", "S-1-15-2-1"}
+
+# by_policy is what evidence adds to a setting that a policy makes.
+by_policy(s) := " by a policy" if s.policy
+
+else := ""
+
+# rdp_set is how a setting of Remote Desktop is made another one: what a policy sets, another value beside it does not change.
+rdp_set(name, value, s) := [{
+	"kind": "words",
+	"text": sprintf("set %s to %d in the policy that sets it (Terminal Services, which wins over what is set on the host)", [name, value]),
+}] if {
+	s.policy
+} else := [{
+	"kind": "command",
+	"text": sprintf("Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' %s %d", [name, value]),
+}]

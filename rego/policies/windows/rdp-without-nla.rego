@@ -20,11 +20,8 @@ _on if windows.off(input.windowsRDP.fDenyTSConnections)
 finding contains {
 	"resource": {"kind": "server", "key": "Remote Desktop"},
 	"message": "Remote Desktop does not ask who connects before it makes a session",
-	"evidence": ["UserAuthentication is 0"],
-	"remediation": [{
-		"kind": "command",
-		"text": "Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' UserAuthentication 1",
-	}],
+	"evidence": [sprintf("UserAuthentication is 0%s", [windows.by_policy(input.windowsRDP.UserAuthentication)])],
+	"remediation": windows.rdp_set("UserAuthentication", 1, input.windowsRDP.UserAuthentication),
 } if {
 	_on
 	windows.off(input.windowsRDP.UserAuthentication)
@@ -33,6 +30,19 @@ finding contains {
 unknown contains {"resource": {"kind": "server", "key": "Remote Desktop"}, "reason": "UserAuthentication was not read"} if {
 	_on
 	not input.windowsRDP.UserAuthentication.state == "present"
+}
+
+# Network level authentication is made within TLS.
+unknown contains {"resource": {"kind": "server", "key": "Remote Desktop"}, "reason": "SecurityLayer is 0, and what becomes of UserAuthentication without TLS is not known"} if {
+	_on
+	windows.on(input.windowsRDP.UserAuthentication)
+	windows.off(input.windowsRDP.SecurityLayer)
+}
+
+unknown contains {"resource": {"kind": "server", "key": "Remote Desktop"}, "reason": "SecurityLayer was not read, and without TLS UserAuthentication says little"} if {
+	_on
+	windows.on(input.windowsRDP.UserAuthentication)
+	windows.unread(input.windowsRDP.SecurityLayer)
 }
 
 unknown contains {"resource": {"kind": "server", "key": "Remote Desktop"}, "reason": "whether it is on was not read"} if {

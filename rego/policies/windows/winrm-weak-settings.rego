@@ -40,7 +40,7 @@ finding contains {
 	"resource": {"kind": "server", "key": sprintf("WinRM %s", [name])},
 	"message": weak.message,
 	"severity": weak.severity,
-	"evidence": [sprintf("%s is 1%s", [name, _policy(s)])],
+	"evidence": [sprintf("%s is 1%s", [name, windows.by_policy(s)])],
 	"remediation": [{"kind": "command", "text": weak.text}],
 } if {
 	_listens
@@ -53,7 +53,7 @@ finding contains {
 	"resource": {"kind": "server", "key": "WinRM cbt_hardening_level"},
 	"message": "WinRM over TLS takes logins that were made for another connection (no channel binding)",
 	"severity": "low",
-	"evidence": [sprintf("cbt_hardening_level is None%s", [_policy(s)])],
+	"evidence": [sprintf("cbt_hardening_level is None%s", [windows.by_policy(s)])],
 	"remediation": [{"kind": "command", "text": "Set-Item -Path WSMan:\\localhost\\Service\\Auth\\CbtHardeningLevel -Value Strict"}],
 } if {
 	_listens
@@ -66,7 +66,7 @@ finding contains {
 	"resource": {"kind": "server", "key": "WinRM trusted_hosts"},
 	"message": "the host sends what it logs in with to any WinRM server, whoever answers",
 	"severity": "medium",
-	"evidence": [sprintf("trusted_hosts is %s%s", [s.value, _policy(s)])],
+	"evidence": [sprintf("trusted_hosts is %s%s", [s.value, windows.by_policy(s)])],
 	"remediation": [{"kind": "command", "text": "Clear-Item -Path WSMan:\\localhost\\Client\\TrustedHosts"}],
 } if {
 	s := input.windowsWinRM.settings.trusted_hosts
@@ -123,7 +123,3 @@ not_applicable := "WinRM has no listener" if {
 	not windows.unread(input.windowsWinRM.settings.trusted_hosts)
 	not _trusts_all(input.windowsWinRM.settings.trusted_hosts)
 }
-
-_policy(s) := " by a policy" if s.policy
-
-else := ""
