@@ -39,7 +39,7 @@ var keySpaces = sync.OnceValue(func() []keySpace {
 		{"kernel.vulnerabilities", "vulnerability", vulnerabilities, newer},
 		{"processor", "vulnerability", vulnerabilities, newer},
 		{"windowsRDP", "setting of Remote Desktop", append([]string{snapshot.RDPDeny, snapshot.RDPFIPS}, snapshot.RDPSettings...), nil},
-		{"windowsSMB", "setting of SMB", append([]string{snapshot.SMBStart}, snapshot.SMBSettings...), nil},
+		{"windowsSMB", "setting of SMB", append([]string{snapshot.SMBStart, snapshot.SMB1Driver}, snapshot.SMBSettings...), nil},
 		{"windowsWinRM.settings", "setting of WinRM", snapshot.WinRMSettings, nil},
 	}
 })

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -47,6 +48,7 @@ type DocWindowsProfile struct {
 	Disabled []string `json:"disabled"` // adapters that it does not filter, though it is on
 	Doubt    string   `json:"doubt"`    // why it is not known
 	Local    int      `json:"local"`    // active rules of the local store that allow and have the profile
+	Policy   []string `json:"policy"`   // settings that a policy sets: EnableFirewall, DefaultInboundAction, DisabledInterfaces
 }
 
 // DocWindowsNetwork is an adapter of a Windows host.
@@ -239,7 +241,7 @@ func (b *builder) windowsService(w *snapshot.Windows, l *snapshot.WindowsListene
 	svc.Class = windowsClass(w, l)
 	if r := relayOf(w, l); r != nil {
 		svc.Class = "relay"
-		svc.To = r.ToAddr + ":" + strconv.Itoa(r.ToPort)
+		svc.To = net.JoinHostPort(r.ToAddr, strconv.Itoa(r.ToPort))
 		svc.ToZone = b.windowsZone(w, r.ToAddr)
 	}
 	return svc
@@ -313,7 +315,7 @@ func (b *builder) windowsProfiles(w *snapshot.Windows, list []exposure.WindowsPr
 	for _, s := range list {
 		p := DocWindowsProfile{
 			Profile: string(s.Profile), Active: []string{}, Zones: []string{}, On: s.On, Blocks: s.Blocks, Shielded: s.Shielded, Merge: s.Merge, Disabled: []string{},
-			Doubt: s.Doubt, Local: localRules(&w.Firewall, s.Profile),
+			Doubt: s.Doubt, Local: localRules(&w.Firewall, s.Profile), Policy: orEmpty(s.ByPolicy),
 		}
 		for _, i := range b.zones.Interfaces {
 			if i.Index < 1 || i.Index > len(w.Adapters.List) || i.Inert || i.Zone == zones.Host {
@@ -401,19 +403,30 @@ func settingsOf(all map[string]snapshot.Fact, policy map[string]string, asked []
 	return out
 }
 
-// The builds from which on a setting of SMB that is set nowhere is a safe one: Windows 10 1709 has no SMB 1, and Windows 11 24H2 wants signatures.
-var safeSMB = map[string]int{"SMB1": 16299, "RequireSecuritySignature": 26100}
-
 // windowsSMB are the settings of SMB. The state is default of one that is set nowhere, where the default of the system is not known to be safe.
 func windowsSMB(w *snapshot.Windows) map[string]DocWindowsSetting {
 	out := settingsOf(w.SMB.Settings, nil, askedSMB)
-	for name, build := range safeSMB {
-		if s := out[name]; s.State == string(snapshot.Absent) && w.System.Build < build {
+	for name, safe := range map[string]bool{"SMB1": withoutSMB1(w), "RequireSecuritySignature": signsByDefault(&w.System)} {
+		if s := out[name]; s.State == string(snapshot.Absent) && !safe {
 			s.State = "default"
 			out[name] = s
 		}
 	}
 	return out
+}
+
+// withoutSMB1 says that SMB 1 is not on where it is set nowhere: its driver is not installed or not started. From Windows 10 1709 on new systems do not
+// have it, while those that were upgraded keep it, and anybody can install it again.
+func withoutSMB1(w *snapshot.Windows) bool {
+	driver := w.SMB.Settings[snapshot.SMB1Driver]
+	return driver.State == snapshot.Absent || driver.State == snapshot.Present && driver.Value == "4"
+}
+
+// signsByDefault says of a system that it requires signatures where nothing is set: Windows 11 24H2 without its Home edition. Windows Server 2025, which has
+// the same build, requires them of what it connects to alone.
+func signsByDefault(sys *snapshot.WindowsSystem) bool {
+	const windows11v24H2 = 26100
+	return sys.Build >= windows11v24H2 && sys.Type == "WinNT" && sys.Edition != "" && !strings.HasPrefix(sys.Edition, "Core")
 }
 
 // winrmPolicies are the names that policies have for settings of WinRM.

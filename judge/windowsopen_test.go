@@ -97,15 +97,28 @@ func TestWindowsEngineBlocks(t *testing.T) {
 	}
 }
 
-// TestWindowsSMBDefaults: a setting that is nowhere is not taken for a safe one on a system that is older, or not known.
+// TestWindowsSMBDefaults: a setting that is nowhere is not taken for a safe one on a system that has its driver, is older, or not known.
 func TestWindowsSMBDefaults(t *testing.T) {
-	for build, want := range map[int]string{0: "default default", 9600: "default default", 19045: "absent default", 26100: "absent absent"} {
-		w := new(snapshot.Windows)
-		w.System.Build = build
-		w.SMB.Settings = map[string]snapshot.Fact{"SMB1": {State: snapshot.Absent}, "RequireSecuritySignature": {State: snapshot.Absent}}
+	absent := snapshot.Fact{State: snapshot.Absent}
+	for name, c := range map[string]struct {
+		system snapshot.WindowsSystem
+		driver snapshot.Fact
+		want   string
+	}{
+		"nothing known":        {snapshot.WindowsSystem{}, snapshot.Fact{}, "default default"},
+		"an upgraded host":     {snapshot.WindowsSystem{Build: 19045, Type: "WinNT", Edition: "Professional"}, snapshot.Fact{State: snapshot.Present, Value: "3"}, "default default"},
+		"a new one":            {snapshot.WindowsSystem{Build: 19045, Type: "WinNT", Edition: "Professional"}, absent, "absent default"},
+		"a driver that is off": {snapshot.WindowsSystem{Build: 9600, Type: "WinNT", Edition: "Professional"}, snapshot.Fact{State: snapshot.Present, Value: "4"}, "absent default"},
+		"one not read":         {snapshot.WindowsSystem{Build: 26100, Type: "WinNT", Edition: "Professional"}, snapshot.Fact{State: snapshot.Denied}, "default absent"},
+		"Windows 11 24H2":      {snapshot.WindowsSystem{Build: 26100, Type: "WinNT", Edition: "Enterprise"}, absent, "absent absent"},
+		"its Home edition":     {snapshot.WindowsSystem{Build: 26100, Type: "WinNT", Edition: "CoreSingleLanguage"}, absent, "absent default"},
+		"Windows Server 2025":  {snapshot.WindowsSystem{Build: 26100, Type: "ServerNT", Edition: "ServerStandard"}, absent, "absent default"},
+	} {
+		w := &snapshot.Windows{System: c.system}
+		w.SMB.Settings = map[string]snapshot.Fact{"SMB1": absent, "RequireSecuritySignature": absent, snapshot.SMB1Driver: c.driver}
 		d := windowsSMB(w)
-		if got := d["SMB1"].State + " " + d["RequireSecuritySignature"].State; got != want {
-			t.Errorf("build %d: %s", build, got)
+		if got := d["SMB1"].State + " " + d["RequireSecuritySignature"].State; got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }

@@ -50,7 +50,7 @@ var (
 	OtherFacts = []string{"secureBoot", "ostree", "audit"}
 )
 
-// The settings of services of Windows by their names in the registry; RDPDeny, RDPFIPS and SMBStart are at other places than the rest.
+// The settings of services of Windows by their names in the registry; RDPDeny, RDPFIPS, SMBStart and SMB1Driver are at other places than the rest.
 var (
 	WinRMSettings = []string{
 		"auth_basic", "auth_kerberos", "auth_negotiate", "auth_certificate", "auth_credssp", "allow_unencrypted", "allow_remote_access", "ipv4_filter",
@@ -66,6 +66,8 @@ var (
 const (
 	RDPDeny  = "fDenyTSConnections"
 	SMBStart = "start"
+	// SMB1Driver is how the driver of SMB 1 starts (Services\srv, Start): without it nothing speaks SMB 1, whatever is set.
+	SMB1Driver = "srv"
 	// RDPFIPS says that Windows as a whole encrypts by FIPS alone (Control\Lsa\FipsAlgorithmPolicy, Enabled).
 	RDPFIPS = "FipsAlgorithmPolicy"
 	// WinRMTrusted are the hosts to which the host itself sends what it logs in with, whoever answers (WSMAN\Client, trusted_hosts).

@@ -85,6 +85,7 @@ func (s *Source) winrm() snapshot.WindowsWinRM {
 		}
 		w.Listeners = list
 	}
+	w.Listeners = append(w.Listeners, compatible(w.Settings)...)
 	if f := w.Settings["policy.AllowAutoConfig"]; f.Value == "1" {
 		w.Listeners = append(w.Listeners, snapshot.WinRMListener{
 			Address: "*", Transport: "HTTP", Port: 5985, Prefix: "wsman", Policy: true,
@@ -92,6 +93,19 @@ func (s *Source) winrm() snapshot.WindowsWinRM {
 		})
 	}
 	return w
+}
+
+// compatible are the listeners on the ports of the web that a policy has WinRM keep, beside those that are set up (WindowsRemoteManagement.admx).
+func compatible(settings map[string]snapshot.Fact) (list []snapshot.WinRMListener) {
+	for _, l := range []struct {
+		policy, transport string
+		port              int
+	}{{"policy.HttpCompatibilityListener", "HTTP", 80}, {"policy.HttpsCompatibilityListener", "HTTPS", 443}} {
+		if settings[l.policy].Value == "1" {
+			list = append(list, snapshot.WinRMListener{Address: "*", Transport: l.transport, Port: l.port, Prefix: "wsman", Policy: true, Enabled: true})
+		}
+	}
+	return list
 }
 
 // filtersNone says of the filter of a policy that WinRM listens on no address by it: it is not set, or empty (Policy CSP, AllowRemoteServerManagement).
@@ -171,6 +185,7 @@ func (s *Source) smb() snapshot.WindowsSettings {
 		w.Settings[name] = s.value(lanman, name)
 	}
 	w.Settings[snapshot.SMBStart] = s.value(services+`\LanmanServer`, "Start")
+	w.Settings[snapshot.SMB1Driver] = s.value(services+`\srv`, "Start")
 	return w
 }
 

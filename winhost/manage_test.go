@@ -1,6 +1,7 @@
 package winhost
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -16,6 +17,25 @@ func TestListenersOfAPolicy(t *testing.T) {
 		list := snapshotOf(t, text("a.reg", head+values+"\n")).Windows.WinRM.Listeners
 		if len(list) != 1 || !list[0].Policy || list[0].Enabled != want {
 			t.Errorf("%q: %+v, want %v", values, list, want)
+		}
+	}
+}
+
+// TestCompatibilityListeners: a policy has WinRM listen on the ports of the web too.
+func TestCompatibilityListeners(t *testing.T) {
+	const head = "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies]\n\n[HKEY_LOCAL_MACHINE\\" + winrmPolicy + "]\n"
+	for values, want := range map[string]string{
+		"\"HttpCompatibilityListener\"=dword:00000001\n\"HttpsCompatibilityListener\"=dword:00000001\n": "HTTP 80 HTTPS 443 ",
+		"\"HttpCompatibilityListener\"=dword:00000000\n":                                                "",
+	} {
+		var got string
+		for _, l := range snapshotOf(t, text("a.reg", head+values+"\n")).Windows.WinRM.Listeners {
+			if got += fmt.Sprintf("%s %d ", l.Transport, l.Port); !l.Enabled || !l.Policy {
+				t.Errorf("%+v", l)
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", values, got, want)
 		}
 	}
 }

@@ -159,13 +159,14 @@ func (m sshFiles) directory() *SSHFiles {
 	}
 }
 
-// plainText refuses a file that is larger than one of the server's, and one with the marks of other encodings: the server does not start by it.
+// plainText refuses a file that is larger than one of the server's, and one of another encoding: the server does not start by it. The mark of UTF-8,
+// which editors of Windows put before a text, the server passes over (w32_fopen_utf8).
 func plainText(name string, b []byte) ([]byte, error) {
 	switch {
 	case len(b) > maxSSHFile:
 		return nil, fmt.Errorf("%s: larger than %d KiB", name, maxSSHFile>>10)
-	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || bytes.IndexByte(b, 0) >= 0:
+	case bytes.IndexByte(b, 0) >= 0:
 		return nil, fmt.Errorf("%s: it is no plain text", name)
 	}
-	return b, nil
+	return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), nil
 }

@@ -31,6 +31,7 @@ func TestSSHOfWindows(t *testing.T) {
 		"includes what is not told": {own, map[string]string{"sshd_config": "Include sshd_config.d/*.conf\n"}, "error"},
 		"includes of elsewhere":     {own, map[string]string{"sshd_config": `Include D:\x.conf` + "\n"}, "error"},
 		"other encoding":            {own, map[string]string{"sshd_config": "\xff\xfeP\x00"}, "error"},
+		"a mark of UTF-8":           {own, map[string]string{"sshd_config": "\xef\xbb\xbfPasswordAuthentication no\r\n"}, "present"},
 		"no file told":              {own, nil, "error"},
 		"arguments":                 {own + ` -f C:\\x`, map[string]string{"sshd_config": "PasswordAuthentication no\n"}, "error"},
 		"another program":           {`C:\\x\\bitvise.exe`, map[string]string{"sshd_config": "PasswordAuthentication no\n"}, "error"},

@@ -73,13 +73,22 @@ by_policy(s) := " by a policy" if s.policy
 
 else := ""
 
-# rdp_set is how a setting of Remote Desktop is made another one: what a policy sets, another value beside it does not change.
-rdp_set(name, value, s) := [{
+# change is how a setting is made another one: what a policy sets, a command on the host does not change.
+change(of_policy, what, command) := [{
 	"kind": "words",
-	"text": sprintf("set %s to %d in the policy that sets it (Terminal Services, which wins over what is set on the host)", [name, value]),
+	"text": sprintf("set %s in the policy that sets it, which wins over what is set on the host", [what]),
 }] if {
-	s.policy
-} else := [{
-	"kind": "command",
-	"text": sprintf("Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' %s %d", [name, value]),
-}]
+	of_policy
+} else := [{"kind": "command", "text": command}]
+
+# firewall_set is change for a setting of a profile of the firewall.
+firewall_set(p, setting, value, argument) := change(
+	setting in p.policy, sprintf("%s of the %s profile to %s", [setting, p.profile, value]),
+	sprintf("Set-NetFirewallProfile -Name %s %s", [p.profile, argument]),
+)
+
+# rdp_set is change for one of Remote Desktop.
+rdp_set(name, value, s) := change(
+	s.policy, sprintf("%s to %d", [name, value]),
+	sprintf("Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' %s %d", [name, value]),
+)

@@ -2,6 +2,7 @@ package mpssvc
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -18,6 +19,8 @@ type Settings struct {
 	// MergeIPsec says that its rules of connection security do.
 	MergeIPsec bool
 	Disabled   []string // interfaces that are not filtered, GUID in braces, lower case
+	// ByPolicy are those of EnableFirewall, DefaultInboundAction and DisabledInterfaces that a policy sets: what is set on the host does not count.
+	ByPolicy []string
 	// Doubt is why they are not known.
 	Doubt string
 }
@@ -62,6 +65,9 @@ func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
 			if name != snapshot.StoreLocal && x.AllowLocalIPsecPolicyMerge != nil && *x.AllowLocalIPsecPolicyMerge == 0 {
 				s.MergeIPsec = false
 			}
+			if name != snapshot.StoreLocal {
+				s.byPolicy(x, !listed)
+			}
 			if !listed && x.DisabledInterfaces != nil {
 				listed = true
 				for _, i := range x.DisabledInterfaces {
@@ -78,6 +84,22 @@ func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
 		out = append(out, s)
 	}
 	return out
+}
+
+// byPolicy notes what a store of policies sets.
+func (s *Settings) byPolicy(x *snapshot.FirewallProfile, interfaces bool) {
+	for _, v := range []struct {
+		name string
+		set  bool
+	}{
+		{"EnableFirewall", x.EnableFirewall != nil},
+		{"DefaultInboundAction", x.DefaultInboundAction != nil},
+		{"DisabledInterfaces", interfaces && x.DisabledInterfaces != nil},
+	} {
+		if v.set && !slices.Contains(s.ByPolicy, v.name) {
+			s.ByPolicy = append(s.ByPolicy, v.name)
+		}
+	}
 }
 
 // disputed is a setting that a policy and a management service have in different ways: which of them wins a setting of the host says

@@ -13,11 +13,13 @@
 #     cwe: ["CWE-1188"]
 package ringfence.windows.firewall_off
 
+import data.ringfence.lib.windows
+
 finding contains {
 	"resource": {"kind": "firewall", "key": p.profile},
 	"message": sprintf("the firewall is off for the %s profile, which is that of %s", [p.profile, concat(", ", p.active)]),
 	"evidence": [sprintf("EnableFirewall is 0 for the %s profile", [p.profile])],
-	"remediation": [{"kind": "command", "text": sprintf("Set-NetFirewallProfile -Name %s -Enabled True", [p.profile])}],
+	"remediation": windows.firewall_set(p, "EnableFirewall", "1", "-Enabled True"),
 } if {
 	some p in input.windowsProfiles
 	p.doubt == ""
@@ -29,10 +31,7 @@ finding contains {
 	"resource": {"kind": "interface", "key": name},
 	"message": sprintf("the firewall leaves the interface %s out", [name]),
 	"evidence": [sprintf("DisabledInterfaces of the %s profile names it", [p.profile])],
-	"remediation": [{
-		"kind": "command",
-		"text": sprintf("Set-NetFirewallProfile -Name %s -DisabledInterfaceAliases NotConfigured", [p.profile]),
-	}],
+	"remediation": windows.firewall_set(p, "DisabledInterfaces", "none", "-DisabledInterfaceAliases NotConfigured"),
 } if {
 	some p in input.windowsProfiles
 	p.on

@@ -2,7 +2,7 @@ package ringfence.windows.firewall_off_test
 
 import data.ringfence.windows.firewall_off as check
 
-_doc(on, active, doubt) := {"windowsProfiles": [{"profile": "public", "on": on, "active": active, "doubt": doubt, "disabled": []}]}
+_doc(on, active, doubt) := {"windowsProfiles": [{"profile": "public", "on": on, "active": active, "doubt": doubt, "disabled": [], "policy": []}]}
 
 test_off_fails if count(check.finding) == 1 with input as _doc(false, ["Ethernet"], "")
 
@@ -17,6 +17,13 @@ test_doubt_is_unknown if count(check.unknown) == 1 with input as _doc(false, ["E
 
 test_left_out_fails if {
 	count(check.finding) == 1 with input as {"windowsProfiles": [{
-		"profile": "public", "on": true, "active": ["Ethernet"], "doubt": "", "disabled": ["Ethernet"],
+		"profile": "public", "on": true, "active": ["Ethernet"], "doubt": "", "disabled": ["Ethernet"], "policy": [],
 	}]}
+}
+
+test_what_a_policy_sets_is_changed_there if {
+	some f in check.finding with input as {"windowsProfiles": [{
+		"profile": "domain", "on": false, "active": ["Ethernet"], "doubt": "", "disabled": [], "policy": ["EnableFirewall"],
+	}]}
+	f.remediation == [{"kind": "words", "text": "set EnableFirewall of the domain profile to 1 in the policy that sets it, which wins over what is set on the host"}]
 }

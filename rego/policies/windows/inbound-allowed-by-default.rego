@@ -12,11 +12,13 @@
 #     cwe: ["CWE-1188"]
 package ringfence.windows.inbound_allowed_by_default
 
+import data.ringfence.lib.windows
+
 finding contains {
 	"resource": {"kind": "firewall", "key": p.profile},
 	"message": sprintf("the %s profile, which is that of %s, lets in what no rule blocks", [p.profile, concat(", ", p.active)]),
 	"evidence": [sprintf("DefaultInboundAction is 0 for the %s profile", [p.profile])],
-	"remediation": [{"kind": "command", "text": sprintf("Set-NetFirewallProfile -Name %s -DefaultInboundAction Block", [p.profile])}],
+	"remediation": windows.firewall_set(p, "DefaultInboundAction", "1", "-DefaultInboundAction Block"),
 } if {
 	some p in input.windowsProfiles
 	p.doubt == ""

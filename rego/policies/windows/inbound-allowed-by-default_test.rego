@@ -2,7 +2,7 @@ package ringfence.windows.inbound_allowed_by_default_test
 
 import data.ringfence.windows.inbound_allowed_by_default as check
 
-_doc(change) := {"windowsProfiles": [object.union({"profile": "public", "on": true, "blocks": false, "shielded": false, "active": ["Ethernet"], "doubt": ""}, change)]}
+_doc(change) := {"windowsProfiles": [object.union({"profile": "public", "on": true, "blocks": false, "shielded": false, "active": ["Ethernet"], "doubt": "", "policy": []}, change)]}
 
 test_allow_fails if count(check.finding) == 1 with input as _doc({})
 

@@ -62,8 +62,8 @@ unknown contains {"resource": {"kind": "server", "key": "SMB"}, "reason": sprint
 unknown contains {"resource": {"kind": "server", "key": "SMB"}, "reason": sprintf("%s is set nowhere, and what this system does then %s", [name, text])} if {
 	_served
 	some name, text in {
-		"SMB1": "is not known: before Windows 10 1709 SMB 1 is on",
-		"RequireSecuritySignature": "is not known: before Windows 11 24H2 none is required",
+		"SMB1": "is not known: its driver (srv) is installed, or was not looked for, and with it SMB 1 is on unless it is set off",
+		"RequireSecuritySignature": "is not known: Windows 11 24H2 requires them, but not its Home edition, Windows Server 2025 or what is older",
 	}
 	input.windowsSMB[name].state == "default"
 }

@@ -27,6 +27,6 @@ test_unread_is_unknown if count(check.unknown) == 1 with input as _doc({"SMB1": 
 test_defaults_of_an_older_system_are_unknown if {
 	default_value := {"state": "default", "value": "", "policy": false}
 	some u in check.unknown with input as _doc({"SMB1": default_value})
-	contains(u.reason, "before Windows 10 1709")
+	contains(u.reason, "its driver (srv) is installed")
 	count(check.unknown) == 2 with input as _doc({"SMB1": default_value, "RequireSecuritySignature": default_value})
 }

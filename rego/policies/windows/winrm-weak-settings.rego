@@ -41,7 +41,7 @@ finding contains {
 	"message": weak.message,
 	"severity": weak.severity,
 	"evidence": [sprintf("%s is 1%s", [name, windows.by_policy(s)])],
-	"remediation": [{"kind": "command", "text": weak.text}],
+	"remediation": windows.change(s.policy, sprintf("%s to 0", [name]), weak.text),
 } if {
 	_listens
 	some name, weak in _weak
@@ -54,7 +54,7 @@ finding contains {
 	"message": "WinRM over TLS takes logins that were made for another connection (no channel binding)",
 	"severity": "low",
 	"evidence": [sprintf("cbt_hardening_level is None%s", [windows.by_policy(s)])],
-	"remediation": [{"kind": "command", "text": "Set-Item -Path WSMan:\\localhost\\Service\\Auth\\CbtHardeningLevel -Value Strict"}],
+	"remediation": windows.change(s.policy, "CBTHardeningLevel to Strict", "Set-Item -Path WSMan:\\localhost\\Service\\Auth\\CbtHardeningLevel -Value Strict"),
 } if {
 	_listens
 	s := input.windowsWinRM.settings.cbt_hardening_level
@@ -67,7 +67,7 @@ finding contains {
 	"message": "the host sends what it logs in with to any WinRM server, whoever answers",
 	"severity": "medium",
 	"evidence": [sprintf("trusted_hosts is %s%s", [s.value, windows.by_policy(s)])],
-	"remediation": [{"kind": "command", "text": "Clear-Item -Path WSMan:\\localhost\\Client\\TrustedHosts"}],
+	"remediation": windows.change(s.policy, "TrustedHosts to the hosts that are meant", "Clear-Item -Path WSMan:\\localhost\\Client\\TrustedHosts"),
 } if {
 	s := input.windowsWinRM.settings.trusted_hosts
 	_trusts_all(s)

@@ -59,3 +59,9 @@ test_unread_trust_is_unknown if {
 	count(check.unknown) == 1 with input as _without({"trusted_hosts": {"state": "error", "value": "", "policy": false}})
 	not check.not_applicable with input as _without({"trusted_hosts": {"state": "error", "value": "", "policy": false}})
 }
+
+test_what_a_policy_sets_is_changed_there if {
+	some f in check.finding with input as _doc({"auth_basic": {"state": "present", "value": "1", "policy": true}})
+	f.evidence == ["auth_basic is 1 by a policy"]
+	f.remediation[0].kind == "words"
+}
