@@ -42,7 +42,7 @@ var ours = map[string][]string{
 	"packaging":     {},
 	"fleet":         {"audit", "exit", "finding", "host", "remedy", "reports", "sandbox", "signature", "snapshot", "usage", "words"},
 	"bundle":        {"judge"},
-	"manual":        {"exit", "version"},
+	"manual":        {"exit", "usage", "version"},
 	"watch":         {"host", "host/wire", "finding", "snapshot", "escape"},
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing

@@ -50,6 +50,9 @@ func (p *Policies) NoCheck(id string) error {
 	var ids []string
 	for i := range p.Checks {
 		ids = append(ids, p.Checks[i].ID)
+		if area, _, _ := strings.Cut(p.Checks[i].ID, "/"); strings.EqualFold(area, id) {
+			return fmt.Errorf("no check %q: it is an area, and %s a check of it: ringfence checks list names all", id, p.Checks[i].ID)
+		}
 	}
 	if near := words.Nearest(id, ids); near != "" {
 		return fmt.Errorf("no check %q: did you mean %s?", id, near)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ringfence/ringfence/exit"
+	"github.com/ringfence/ringfence/usage"
 	"github.com/ringfence/ringfence/version"
 )
 
@@ -50,7 +51,7 @@ func name(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), 
 // Command writes the pages of a program into a directory. It is of use to who packs the program.
 func Command(root *cobra.Command, write func(dir string, files map[string]string) error) *cobra.Command {
 	return &cobra.Command{
-		Use: "manual DIR", Hidden: true, Args: cobra.ExactArgs(1), Short: "Write the manual pages into a directory",
+		Use: "manual DIR", Hidden: true, Args: usage.Args("DIR"), Short: "Write the manual pages into a directory",
 		RunE: func(_ *cobra.Command, args []string) error {
 			i := version.Read("")
 			day, _, _ := strings.Cut(i.Date, "T")

@@ -70,12 +70,16 @@ func fits(pattern string, ids []string) error {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return fmt.Errorf("pattern %q: %w", pattern, err)
 	}
+	var areas []string
 	for _, id := range ids {
 		if matches([]string{pattern}, id) {
 			return nil
 		}
+		if area, _, _ := strings.Cut(id, "/"); !slices.Contains(areas, area) {
+			areas = append(areas, area)
+		}
 	}
-	if near := words.Nearest(pattern, ids); near != "" {
+	if near := words.Nearest(pattern, append(areas, ids...)); near != "" {
 		return fmt.Errorf("no check %q: did you mean %s?", pattern, near)
 	}
 	return fmt.Errorf("no check %q: ringfence checks list names them", pattern)

@@ -20,6 +20,7 @@ func TestSelection(t *testing.T) {
 		{skip: []string{"host/kernel-baseline", "ssh"}, want: []string{"host/kernel-baseline", "ssh/empty-passwords", "ssh/password-authentication"}},
 		{only: []string{"ssh/empty-passwords,host"}, want: []string{"ssh/password-authentication"}},
 		{only: []string{"ssh,"}, err: `only: no check "": ringfence checks list names them`},
+		{only: []string{"SSH"}, err: `only: no check "SSH": did you mean ssh?`},
 		{only: []string{"ssh/empty-pasword"}, err: `only: no check "ssh/empty-pasword": did you mean ssh/empty-passwords?`},
 		{skip: []string{"nosuch"}, err: `skip: no check "nosuch": ringfence checks list names them`},
 		{skip: []string{"["}, err: `skip: pattern "[": syntax error in pattern`},

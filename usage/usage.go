@@ -41,6 +41,11 @@ func Group(c *cobra.Command) *cobra.Command {
 		if c.Flag(name) != nil && help {
 			return c.Help()
 		}
+		if c.Flag(name) == nil && len(name) == 1 {
+			if f := c.Flags().ShorthandLookup(name); f != nil {
+				name = f.Name
+			}
+		}
 		if c.Flag(name) != nil && value != "" {
 			return fmt.Errorf("%s needs a command, and %q is the value of %s: %s --help lists them", c.CommandPath(), value, flag, c.CommandPath())
 		}

@@ -13,7 +13,7 @@ import (
 // program has a command of each kind.
 func program() *cobra.Command {
 	root := &cobra.Command{Use: "p", SilenceErrors: true, SilenceUsage: true}
-	root.Flags().Bool("version", false, "")
+	root.Flags().BoolP("version", "V", false, "")
 	sub := &cobra.Command{Use: "fix", Short: "s"}
 	format, wait := "text", time.Second
 	var file string
@@ -103,6 +103,8 @@ func TestCallsThatAreWrong(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"--at fix":             `p needs a command, and "fix" is the value of --at: p --help lists them`,
+		"-V -V":                `p needs a command: p --help lists them`,
+		"-V fxi":               `unknown command "fxi" of p: did you mean p fix?`,
 		"--at x fxi":           `unknown command "fxi" of p: did you mean p fix?`,
 		"fix none -h a":        `p fix none takes no argument, not "a": p fix none --help explains it`,
 		"fix none a --help":    `p fix none takes no argument, not "a": p fix none --help explains it`,

@@ -53,3 +53,19 @@ func TestManualIsComplete(t *testing.T) {
 		}
 	}
 }
+
+// TestEachCommandExplainsItself: also one that is not listed, without the arguments that it wants.
+func TestEachCommandExplainsItself(t *testing.T) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		var out, said strings.Builder
+		args := append(strings.Fields(c.CommandPath())[1:], "--help")
+		if code := run(args, strings.NewReader(""), &out, &said); code != 0 || said.Len() > 0 || !strings.Contains(out.String(), "Usage:") {
+			t.Errorf("%q: exit code %d: %s", args, code, said.String())
+		}
+		for _, below := range c.Commands() {
+			walk(below)
+		}
+	}
+	walk(new(env).root())
+}
