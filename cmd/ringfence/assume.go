@@ -21,7 +21,7 @@ func (e *env) assumeCommand() *cobra.Command {
 			}
 			e.sayText(added)
 			if format == "text" {
-				err = e.tellText(text)
+				err = e.tellProse(text)
 			} else {
 				err = e.tellData([]byte(text), true)
 			}
@@ -49,7 +49,7 @@ func (e *env) assumeCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return e.tellText(assume.Told(list, 0))
+				return e.tellProse(assume.Told(list, 0))
 			},
 		},
 	)

@@ -26,7 +26,7 @@ func (e *env) checksCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return e.tellText(authoring.ListText(p.Checks))
+				return e.tellProse(authoring.ListText(p.Checks))
 			},
 		},
 		&cobra.Command{
@@ -40,7 +40,7 @@ func (e *env) checksCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return e.tellText(text)
+				return e.tellProse(text)
 			},
 		},
 		e.testCommand(), e.newCheckCommand(&policies), e.documentCommand(), e.exportCommand(),

@@ -23,7 +23,7 @@ func (e *env) diffCommand() *cobra.Command {
 			if format == "json" {
 				err = e.tellData(d.JSON, true)
 			} else {
-				err = e.tellText(string(d.Text))
+				err = e.tellProse(string(d.Text))
 			}
 			if err == nil && d.Worse {
 				err = &exit.Error{Code: exit.Findings}

@@ -46,7 +46,7 @@ func (e *env) pathsCommand() *cobra.Command {
 func (e *env) tellPaths(host string, list []power.Answer, format string) error {
 	switch format {
 	case "text":
-		return e.tellText(reports.PathsText(list))
+		return e.tellProse(reports.PathsText(list))
 	case "mermaid":
 		return e.tellText(reports.PathsMermaid(list))
 	case "json":

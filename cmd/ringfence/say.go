@@ -33,6 +33,12 @@ func (e *env) tellText(text string) error {
 	return err
 }
 
+// tellProse is tellText in lines that a terminal shows whole.
+func (e *env) tellProse(text string) error {
+	columns, _ := terminal.Of(e.stdout)
+	return e.tellText(reports.Folded(reports.Clean(text, true), columns))
+}
+
 // tellData writes what programs read to standard output: as it is, and on a terminal in a way that is safe there,
 // as the text or by the escapes of JSON.
 func (e *env) tellData(b []byte, json bool) error {
