@@ -21,11 +21,16 @@ finding contains {
 	"message": sprintf("%s: %s", [c.collector, _what[c.status]]),
 	"severity": "high",
 	"evidence": lib.list(c, "reasons"),
-	"remediation": [{"kind": "words", "text": "run ringfence as root on the host itself, or accept the gap"}],
+	"remediation": [{"kind": "words", "text": sprintf("%s, or accept the gap", [_see])}],
 } if {
 	some c in input.coverage
 	c.status in {"denied", "error"}
 }
+
+# What is not known of a Windows host is in files that were not told: each gap names its own.
+_see := "bring what the gaps name from the Windows host (docs/windows.md)" if _windows
+
+else := "run ringfence as root on the host itself"
 
 _what := {"denied": "nothing was seen, a privilege is missing", "error": "nothing was seen"}
 
@@ -36,7 +41,7 @@ finding contains {
 	"message": sprintf("only a part was seen of %s", [concat(", ", sort([c.collector | some c in _partial]))]),
 	"severity": "low",
 	"evidence": _gaps,
-	"remediation": [{"kind": "words", "text": "run ringfence as root on the host itself, or accept the gap"}],
+	"remediation": [{"kind": "words", "text": sprintf("%s, or accept the gap", [_see])}],
 } if {
 	count(_partial) > 0
 	count(_confined) == 0

@@ -29,3 +29,11 @@ test_parts_are_one_finding if {
 	some f in found
 	f.evidence == ["kernel: a", "kernel: b", "ssh: r"]
 }
+
+test_a_windows_host_is_not_told_to_run_as_root if {
+	some f in check.finding with input as {
+		"host": {"self": {"confined": []}},
+		"coverage": [{"collector": "windows", "status": "partial", "reasons": ["filters: it was not told (netsh wfp show state)"]}],
+	}
+	f.remediation[0].text == "bring what the gaps name from the Windows host (docs/windows.md), or accept the gap"
+}
