@@ -27,6 +27,7 @@ var ours = map[string][]string{
 	"winhost":       {"registry", "snapshot", "sshd"},
 	"sshd":          {"snapshot"},
 	"version":       {},
+	"docs":          {},
 	"usage":         {"words"},
 	"words":         {},
 	"exit":          {},

@@ -25,6 +25,12 @@ func Of(stream any) (width int, is bool) {
 	return w, true
 }
 
+// Columns is how many columns a stream has that is a terminal; 0 is none, or not known.
+func Columns(stream any) int {
+	n, _ := Of(stream)
+	return n
+}
+
 // Moves says whether a stream is a terminal on which a line can be written over, and how many columns it has; 0 is not known.
 func Moves(stream any) (width int, does bool) {
 	width, is := Of(stream)

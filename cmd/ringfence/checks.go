@@ -8,6 +8,7 @@ import (
 
 	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/authoring"
+	"github.com/ringfence/ringfence/docs"
 	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
@@ -110,7 +111,7 @@ func (e *env) documentCommand() *cobra.Command {
 		Use: "document", Short: "Print the document that policies see of this host, or its schema", Args: usage.None,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if schema {
-				return e.tellJSON("schema", judge.Schema("input of the policies", judge.DocumentType))
+				return e.tellData(docs.Document, true)
 			}
 			cfg, err := audit.Config(src.ConfigFile)
 			if err != nil {

@@ -35,8 +35,7 @@ func (e *env) tellText(text string) error {
 
 // tellProse is tellText in lines that a terminal shows whole.
 func (e *env) tellProse(text string) error {
-	columns, _ := terminal.Of(e.stdout)
-	return e.tellText(reports.Folded(reports.Clean(text, true), columns))
+	return e.tellText(reports.Folded(reports.Clean(text, true), terminal.Columns(e.stdout)))
 }
 
 // tellData writes what programs read to standard output: as it is, and on a terminal in a way that is safe there,
