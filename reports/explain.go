@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/finding"
@@ -37,6 +38,10 @@ func Explain(r *finding.Report, which string) (string, error) {
 	}
 	if flag := madeBy[strings.SplitN(which, "/", 2)[0]]; flag != "" {
 		return "", fmt.Errorf("no check and no finding %q: audit %s FILE makes it; write the report with -f json, and explain it with --report", which, flag)
+	}
+	inside := strings.TrimSuffix(strings.ToLower(which), "/") + "/"
+	if i := slices.IndexFunc(ids, func(id string) bool { return strings.HasPrefix(id, inside) }); i >= 0 {
+		return "", fmt.Errorf("no check and no finding %q: it is an area, and %s a check of it: checks list names all", which, ids[i])
 	}
 	if near := words.Nearest(which, ids); near != "" {
 		return "", fmt.Errorf("no check and no finding %q: did you mean %s?", which, near)

@@ -142,7 +142,7 @@ func TestExplain(t *testing.T) {
 	}
 	r.Results[0].Findings[0].Fingerprint = "f4f4f4f5"
 	for which, want := range map[string]string{
-		"f4f4f4": "2 findings begin with", "f4f4": "no check and no finding", "ssh/": "no check and no finding", "model/undeclared-flow": "audit --model FILE makes it", "waiver/expired": "audit --waivers FILE makes it", "capability/no-new-priv-off": "did you mean capability/no-new-privs-off?",
+		"f4f4f4": "2 findings begin with", "f4f4": "no check and no finding", "ssh/": "it is an area, and ssh/a a check of it", "SSH": "it is an area", "model/undeclared-flow": "audit --model FILE makes it", "waiver/expired": "audit --waivers FILE makes it", "capability/no-new-priv-off": "did you mean capability/no-new-privs-off?",
 	} {
 		if _, err := Explain(r, which); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", which, err, want)
