@@ -15,7 +15,8 @@ func TestCredentialsOfClusters(t *testing.T) {
 		s := quiet()
 		state := principal
 		if state.Container != "" {
-			s.Runtimes.Containers = append(s.Runtimes.Containers, snapshot.Container{ID: "c1", KernelFiles: &snapshot.KernelFiles{Read: snapshot.Fact{State: snapshot.Present}},
+			s.Runtimes.Containers = append(s.Runtimes.Containers, snapshot.Container{
+				ID: "c1", KernelFiles: &snapshot.KernelFiles{Read: snapshot.Fact{State: snapshot.Present}},
 				Mounts: []snapshot.ContainerMount{{Source: "/etc/rancher", Dest: "/r"}},
 			})
 		}

@@ -2,6 +2,7 @@ package winhost
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -28,14 +29,14 @@ func TestCompatibilityListeners(t *testing.T) {
 		"\"HttpCompatibilityListener\"=dword:00000001\n\"HttpsCompatibilityListener\"=dword:00000001\n": "HTTP 80 HTTPS 443 ",
 		"\"HttpCompatibilityListener\"=dword:00000000\n":                                                "",
 	} {
-		var got string
+		var got strings.Builder
 		for _, l := range snapshotOf(t, text("a.reg", head+values+"\n")).Windows.WinRM.Listeners {
-			if got += fmt.Sprintf("%s %d ", l.Transport, l.Port); !l.Enabled || !l.Policy {
+			if got.WriteString(fmt.Sprintf("%s %d ", l.Transport, l.Port)); !l.Enabled || !l.Policy {
 				t.Errorf("%+v", l)
 			}
 		}
-		if got != want {
-			t.Errorf("%q: %s, want %s", values, got, want)
+		if got.String() != want {
+			t.Errorf("%q: %s, want %s", values, got.String(), want)
 		}
 	}
 }
