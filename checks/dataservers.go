@@ -41,8 +41,8 @@ var dataServers = map[string]func(d *dataFiles) access{
 	"kubectl": kubectlAccess, "Nomad": nomadAccess, "Consul": consulAccess, "Vault": vaultAccess, "OpenBao": vaultAccess, "Salt": saltAccess, "CUPS": cupsAccess,
 	"Squid": squidAccess, "Tinyproxy": tinyproxyAccess, "control of Unbound": unboundAccess,
 	"ClickHouse": notRead, "MinIO": notRead, "CockroachDB": notRead, "ArangoDB": notRead, "Dragonfly": notRead, "mongos": notRead, "Meilisearch": notRead,
-	"NFS-Ganesha": notRead,
-	"RabbitMQ":    rabbitAccess, "vsftpd": vsftpdAccess, "ProFTPD": proftpdAccess, "Pure-FTPd": pureftpdAccess,
+	"NFS-Ganesha": notRead, "aria2": aria2Access, "Transmission": transmissionAccess, "Syncthing": syncthingAccess, "Docker registry": registryAccess,
+	"RabbitMQ": rabbitAccess, "vsftpd": vsftpdAccess, "ProFTPD": proftpdAccess, "Pure-FTPd": pureftpdAccess,
 }
 
 // notRead is of servers whose configuration nobody follows here.
@@ -111,7 +111,7 @@ func (s *Scan) dataSettings(p *process, name string) (map[string]snapshot.Fact, 
 	}
 	a := dataServers[name](&dataFiles{s: s, p: p, argv: argv, env: env})
 	if a.err != nil {
-		return unreadSettings(a.err, "login"), nil
+		return unreadSettings(a.err, "login"), a.ports
 	}
 	m := map[string]string{"login": a.login}
 	for k, v := range map[string]string{"gives": a.gives, "how": a.how} {

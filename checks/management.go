@@ -53,6 +53,8 @@ var managers = map[string]struct {
 	"pure-ftpd": {"Pure-FTPd", snapshot.RoleCleartext},
 	"kubectl":   {"kubectl", snapshot.RoleData}, "nomad": {"Nomad", snapshot.RoleData}, "consul": {"Consul", snapshot.RoleData},
 	"vault": {"Vault", snapshot.RoleData}, "bao": {"OpenBao", snapshot.RoleData}, "salt-master": {"Salt", snapshot.RoleData}, "cupsd": {"CUPS", snapshot.RoleData},
+	"aria2c": {"aria2", snapshot.RoleData}, "transmission-daemon": {"Transmission", snapshot.RoleData}, "syncthing": {"Syncthing", snapshot.RoleData},
+	"docker-registry": {"Docker registry", snapshot.RoleData}, "registry": {"Docker registry", snapshot.RoleData},
 	"kubelet": {"kubelet", snapshot.RoleCluster}, "kube-apiserver": {"kube-apiserver", snapshot.RoleCluster}, "etcd": {"etcd", snapshot.RoleCluster},
 }
 
@@ -155,7 +157,7 @@ func works(p, parent *process) bool {
 	if parent == nil || parent.Exe != p.Exe {
 		return false
 	}
-	if own, ok := managed(p); ok && (own.Name == "Salt" || own.Name == "Squid") { // its workers have its sockets
+	if own, ok := managed(p); ok && slices.Contains([]string{"Salt", "Squid", "Syncthing"}, own.Name) { // its workers have its sockets
 		return false
 	}
 	if _, named := managers[p.exeBase()]; named {
@@ -180,6 +182,8 @@ func otherwise(exe string, argv []string) bool {
 		return !slices.Contains(argv, "agent")
 	case "vault", "bao":
 		return len(argv) < 2 || !slices.Contains([]string{"server", "agent", "proxy"}, argv[1])
+	case "docker-registry", "registry":
+		return !slices.Contains(argv, "serve")
 	case "rsync":
 		return !slices.Contains(argv, "--daemon")
 	case "beam.smp":
