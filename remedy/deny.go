@@ -28,6 +28,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 			}
 		} else {
 			done, denies = true, append(denies, *rem.Deny)
+			p.tellsSentOn(rem.Deny, s)
 		}
 		asked, _ := p.kept(s, m, rem.Deny.Zone, rem.Deny.Proto, rem.Deny.Port)
 		for _, x := range slices.Concat(p.byAny(keep, s, m, rem.Deny.Zone), asked) {
