@@ -41,7 +41,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, states(in, st), out
 	}
 	switch {
-	case d.Continue, d.Rewrite != nil:
+	case d.Continue, d.Rewrite != nil, d.Puts != nil: // what rules change of sets counts where they are asked for
 		return nil, []state{st}, nil
 	case d.TOS, d.Service != nil, d.Classify != nil:
 		st.cube.reclass(d)

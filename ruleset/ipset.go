@@ -126,15 +126,22 @@ func (r *Ruleset) IPSetIndexes() []uint16 {
 		for j := range r.Tables[i].Chains {
 			for k := range r.Tables[i].Chains[j].Rules {
 				for _, e := range r.Tables[i].Chains[j].Rules[k].Exprs {
-					if e.Xt != nil && e.Xt.Decoded != nil && e.Xt.Decoded.Set != nil {
-						list = append(list, e.Xt.Decoded.Set.Index)
+					if e.Xt == nil || e.Xt.Decoded == nil {
+						continue
+					}
+					if s := e.Xt.Decoded.Set; s != nil {
+						list = append(list, s.Index)
+					}
+					if p := e.Xt.Decoded.Puts; p != nil { // lists hand packets to their members
+						list = append(list, p.Into, p.OutOf)
 					}
 				}
 			}
 		}
 	}
 	slices.Sort(list)
-	return slices.Compact(list)
+	list = slices.Compact(list)
+	return slices.DeleteFunc(list, func(n uint16) bool { return n == none })
 }
 
 // IPSet is the set of that number, or nil where it was not read.
@@ -161,7 +168,7 @@ func (r *Ruleset) IPSetNamed(name string) *IPSet {
 type IPSetChanges struct {
 	of          *Ruleset
 	puts, takes map[string]bool
-	// unread: of sets that nobody else names, as members of lists are.
+	// unread: of a set that was not read, which may be a list of any.
 	unread bool
 }
 
@@ -179,7 +186,7 @@ func (r *Ruleset) IPSetChanges() *IPSetChanges {
 
 // note reads xt_set_info_target_v1 to v3: two sets with sides and flags, of which the number of none is 65535. A list hands packets to its members.
 func (c *IPSetChanges) note(r *Ruleset, x *Xt) {
-	const size, none = 4, 0xffff
+	const size = 4
 	if x.Rev < 1 || len(x.Info) < 2*size {
 		for i := range r.IPSets {
 			c.puts[r.IPSets[i].Name], c.takes[r.IPSets[i].Name] = true, true
@@ -200,10 +207,42 @@ func (c *IPSetChanges) note(r *Ruleset, x *Xt) {
 	}
 }
 
+// none is the number of no set (IPSET_INVALID_ID).
+const none = 0xffff
+
+// XtPuts puts packets into a set of ipset, and takes them out of one, by the number of each (the target SET).
+type XtPuts struct {
+	Into  uint16 `json:"into"`
+	OutOf uint16 `json:"out_of"`
+}
+
+// decodePuts reads xt_set_info_target_v1 to v3. One that gives packets a mark or a class from a set is not decoded.
+func decodePuts(rev uint32, b []byte) *XtDecoded {
+	const size = 4
+	if rev < 1 || rev > 3 || len(b) < 2*size || rev == 3 && (len(b) < 3*size || ne.Uint16(b[2*size:]) != none) {
+		return nil
+	}
+	return &XtDecoded{Puts: &XtPuts{Into: ne.Uint16(b), OutOf: ne.Uint16(b[size:])}}
+}
+
+// Changes says whether it may change what a set has, which is that of the target, a member of it, or a list that has it.
+func (x *XtPuts) Changes(r *Ruleset, s *IPSet) bool {
+	return slices.ContainsFunc([]uint16{x.Into, x.OutOf}, func(index uint16) bool {
+		to := r.IPSet(index)
+		has := func(list, of *IPSet) bool {
+			return slices.ContainsFunc(list.Elements, func(e IPSetElement) bool { return e.Set != "" && e.Set == of.Name })
+		}
+		if to == nil {
+			return index != none
+		}
+		return to == s || (has(to, s) || has(s, to) || s.Type == "list:set" && to.Type == "list:set")
+	})
+}
+
 // Of says whether rules may have made it otherwise for what a set now has, or has not, also by a member of it. What is put in can take others out of a
 // full set (mtype_add), and an exception that is taken out leaves a wider network.
 func (c *IPSetChanges) Of(s *IPSet, in bool) bool {
-	if c.unread && (s.Index < 0 || s.Type == "list:set") || c.one(s, in) {
+	if c.unread || c.one(s, in) {
 		return true
 	}
 	return s.Type == "list:set" && slices.ContainsFunc(s.Elements, func(e IPSetElement) bool {

@@ -25,7 +25,7 @@ func TestSetsThatRulesChange(t *testing.T) {
 		"into one with exceptions":   {2, target(5, none), "e", "e"},
 		"out of one with exceptions": {2, target(none, 5), "e", "e"},
 		"into none":                  {3, target(none, none), "", ""},
-		"into one not read":          {2, target(9, none), "ml", "ml"},
+		"into one not read":          {2, target(9, none), "abmlfe", "abmlfe"},
 		"an older revision":          {0, target(1, none), "abmlfe", "abmlfe"},
 		"what is not readable":       {2, nil, "abmlfe", "abmlfe"},
 	} {

@@ -35,6 +35,7 @@ type XtDecoded struct {
 	Notrack   bool         `json:"notrack,omitempty"`
 	Queue     bool         `json:"queue,omitempty"`
 	TOS       bool         `json:"tos,omitempty"` // changes the type of service to what is not known, and goes on
+	Puts      *XtPuts      `json:"puts,omitempty"`
 	Service   *XtService   `json:"service,omitempty"`
 	Length    *XtLength    `json:"length,omitempty"`
 	Time      *XtTime      `json:"time,omitempty"`
@@ -473,6 +474,8 @@ func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
 		return &XtDecoded{Notrack: true}
 	case name == "CT" && len(b) >= 4 && ne.Uint16(b)&^(ctZoneOrig|ctZoneReply) == 0:
 		return decodeZone(b)
+	case name == "SET":
+		return decodePuts(rev, b)
 	case name == "TPROXY" && rev == 1 && len(b) >= 26: // xt_tproxy_target_info_v1
 		return &XtDecoded{TProxy: &XtTProxy{
 			Mask: ne.Uint32(b), Mark: ne.Uint32(b[4:]), Addr: clone(b[8:24]), Port: binary.BigEndian.Uint16(b[24:]),

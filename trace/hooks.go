@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -23,15 +24,16 @@ type walk struct {
 	stuck    *packet.Cause
 	proxied  *rule // by which synproxy took the packet, if nothing undecided led there
 	changes  []change
-	crossed  []*link   // bridges that have switched the frame
-	hashes   []hashed  // what came of hashes
-	metered  []any     // what the packet has used a part of
-	entered  []string  // lists of recent that the packet's address was put into
-	options  []option  // of TCP, that were asked for
-	hoppings []hopping // next hops that routes have taken
-	said     []said    // of what else only the sender decides
-	members  []member  // what is taken to be in sets, or not
-	listed   []listed  // what was found out of such lists
+	crossed  []*link           // bridges that have switched the frame
+	hashes   []hashed          // what came of hashes
+	metered  []any             // what the packet has used a part of
+	entered  []string          // lists of recent that the packet's address was put into
+	options  []option          // of TCP, that were asked for
+	hoppings []hopping         // next hops that routes have taken
+	said     []said            // of what else only the sender decides
+	members  []member          // what is taken to be in sets, or not
+	puts     []*ruleset.XtPuts // what rules did to sets for the packet
+	listed   []listed          // what was found out of such lists
 	in, out  *link
 	camein   *link           // by which it came in, nil of what the host sends
 	encap    *snapshot.Route // by which it leaves, if it does something with it
@@ -106,7 +108,7 @@ func (w *walk) start(p *packet.Packet) {
 	clear(w.inFields[len(fieldNames):])
 	w.pieces, w.views = w.pieces[:0], 0
 	w.hopped, w.headed, w.first, w.options, w.said, w.hoppings, w.hashes = false, false, 0, w.options[:0], w.said[:0], w.hoppings[:0], w.hashes[:0]
-	w.members = w.members[:0]
+	w.members, w.puts = w.members[:0], w.puts[:0]
 	if w.region != nil {
 		w.region.free(&w.skb)
 		w.setOut()

@@ -18,6 +18,9 @@ func (w *walk) xtSet(x *ruleset.XtSet, r *rule) verdict {
 	if set == nil {
 		return w.maybe(r, strings.TrimSuffix("an ipset that was not read: "+w.snap.NFTables.Ruleset.IPSetsUnread, ": "))
 	}
+	if slices.ContainsFunc(w.puts, func(p *ruleset.XtPuts) bool { return p.Changes(w.snap.NFTables.Ruleset, set) }) {
+		return w.maybe(r, "what a rule before has done to ipset "+set.Name+" for the packet itself")
+	}
 	hit, why := w.hasIPSet(set, x, r)
 	if why != "" {
 		return w.maybe(r, why)

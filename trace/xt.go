@@ -61,6 +61,8 @@ func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 		w.notrack()
 	case d.TProxy != nil:
 		return w.xtTProxy(d.TProxy, r)
+	case d.Puts != nil:
+		w.puts = append(w.puts, d.Puts)
 	case d.TOS:
 		w.skb.tos = true
 	case d.Service != nil:

@@ -52,6 +52,7 @@ var mutants = []mutant{
 	{"reach: what is forwarded keeps its class", "reach/class.go", "c.class = class{open: true, served: true}", "_ = c.class"},
 	{"senders write no type of service", "trace/packet.go", "s.unk = append(s.unk, 0, 0xff, 0xff,", "s.unk = append(s.unk, 0, 0, 0xff,"},
 	{"reach: senders write no type of service", "reach/start.go", "span(num(0), ones(48)), services(v4)", "span(num(0), ones(48)), single(services(v4)[0].lo)"},
+	{"what a rule puts into a set is forgotten", "trace/xt.go", "w.puts = append(w.puts, d.Puts)", "_ = d.Puts"},
 	{"targets write no type of service", "trace/xt.go", "w.skb.writeService(d.Service)", "_ = d.Service"},
 	{"reach: targets write no type of service", "reach/class.go", "c.service = service{c.service.cleared | d.Service.Mask, d.Service.Of(c.service.turned)}", "_ = d.Service.Of"},
 	{"senders add no headers", "trace/heads.go", "if at, bits := s.headAt(); s.fragment == whole {", "if at, bits := s.headAt(); false {"},
@@ -136,8 +137,8 @@ var mutants = []mutant{
 
 // noticers are the tests that can notice, the quick ones first.
 var noticers = map[string][][]string{
-	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|PortsOfBridges|OnDetours|SendersChoose|TheSenderChooses|RulesThatLeadOn|QueueingClass", "-skip", "Reach"}},
-	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree|PortsOfBridges|SocketsGetWhatIsForMany|TheSenderChooses|RulesThatLeadOn|QueueingClass"}, {"-run", "TestReachAgreesWithKernel"}},
+	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|PortsOfBridges|OnDetours|SendersChoose|TheSenderChooses|RulesThatLeadOn|QueueingClass|PacketsPut", "-skip", "Reach"}},
+	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree|PortsOfBridges|SocketsGetWhatIsForMany|TheSenderChooses|RulesThatLeadOn|QueueingClass|PacketsPut"}, {"-run", "TestReachAgreesWithKernel"}},
 }
 
 // TestMutants breaks the models and wants a named test to fail for each. That is done by "make mutants": it compiles
