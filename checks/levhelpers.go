@@ -48,9 +48,12 @@ func (l *levers) logrotate() {
 func (l *levers) rotation(text string, include func(string)) {
 	as := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: "logrotate", Trigger: snapshot.TriggerTimer, Unsure: "whether there is a log to rotate was not looked at"}
 	var script strings.Builder
-	inside := false
+	inside, logs := false, rotatedLogs{}
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
+		if !inside {
+			l.rotates(&logs, line)
+		}
 		switch {
 		case inside && len(words) == 1 && words[0] == "endscript":
 			as.Unsure = ""

@@ -60,3 +60,25 @@ func TestOtherSecrets(t *testing.T) {
 		}
 	}
 }
+
+// TestDirectoriesOfLogs: who has the directory of a log that root rotates may lead logrotate elsewhere; one that it passes by is none, and with su it is the user's.
+func TestDirectoriesOfLogs(t *testing.T) {
+	for name, c := range map[string]struct{ dir, settings, want string }{
+		"of ann":                       {"755 1000:0 /opt/d/", "/opt/d/*.log {\n weekly\n}\n", "system /opt/d 0 timer: user 1000 at /opt/d"},
+		"in one of ann's":              {"755 0:0 /opt/d/", "\"/opt/d/e/a b.log\" /var/log/x\n{\n weekly\n}\n", ""},
+		"of root":                      {"755 0:0 /opt/d/", "/opt/d/*.log {\n weekly\n}\n", ""},
+		"of everybody":                 {"777 0:0 /opt/d/", "/opt/d/*.log {\n weekly\n}\n", ""},
+		"of a group":                   {"775 0:50 /opt/d/", "/opt/d/*.log {\n weekly\n}\n", ""},
+		"of the group of root":         {"775 0:0 /opt/d/", "/opt/d/*.log {\n weekly\n}\n", "system /opt/d 0 timer: group 0 at /opt/d"},
+		"of a group, with su":          {"775 0:50 /opt/d/", "/opt/d/*.log {\n su root staff\n}\n", "system /opt/d 0 timer: group 50 at /opt/d"},
+		"of a group, with su for all":  {"775 0:50 /opt/d/", "su root staff\n/opt/d/x {\n}\n", "system /opt/d 0 timer: group 50 at /opt/d"},
+		"of a group, with su of ann":   {"775 0:50 /opt/d/", "/opt/d/x {\n su ann staff\n}\n", "system /opt/d 1000 timer: group 50 at /opt/d"},
+		"where old ones go":            {"755 1000:0 /opt/d/", "/var/log/x {\n olddir /opt/d\n}\n", "system /opt/d 0 timer: user 1000 at /opt/d"},
+		"after a script that names it": {"755 1000:0 /opt/d/", "/var/log/x {\n postrotate\n echo /opt/d/x\n endscript\n}\n", ""},
+	} {
+		got := found(t, powerHost(t, c.dir, "644 0:0 /etc/logrotate.d/x = "+c.settings), "/opt")
+		if len(got) != min(len(c.want), 1) || len(got) == 1 && !strings.HasPrefix(got[0], c.want+" (") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

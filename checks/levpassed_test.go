@@ -321,7 +321,7 @@ func TestSettingsOfHomes(t *testing.T) {
 		if got := found(t, powerHost(t, home, "646 0:0 /root/"+f), "/root/"+strings.Split(f, "/")[0]); len(got) == 0 {
 			t.Errorf("%s is passed over", f)
 		}
-		if got := found(t, powerHost(t, home, "644 0:0 /root/"+f), "/root"); len(got) > 0 {
+		if got := found(t, powerHost(t, home, "600 0:0 /root/"+f), "/root"); len(got) > 0 {
 			t.Errorf("%s of root alone: %q", f, got)
 		}
 	}

@@ -77,6 +77,18 @@ func (l *levers) project(dir, name string, lever snapshot.LeverFile, depth int) 
 		return
 	}
 	l.followed[k] = true
+	l.later = append(l.later, func() { l.inProject(dir, name, lever, depth) })
+}
+
+// whole looks at the projects that were found: by then it is known what is surely run there.
+func (l *levers) whole() {
+	for _, look := range l.later {
+		look()
+	}
+	l.later = nil
+}
+
+func (l *levers) inProject(dir, name string, lever snapshot.LeverFile, depth int) {
 	_, dir, exists, err := l.w.writers(dir)
 	if err != nil || !exists {
 		return
@@ -122,8 +134,9 @@ func (w *projectWalk) below(dir string, depth int) {
 		if x.err != nil || !x.st.IsDir && !x.st.Mode.IsRegular() && x.link == "" || x.st.Perm&0o1000 != 0 && x.link == "" {
 			continue
 		}
-		if who := deciders(x); x.link != "" || len(x.acl) > 0 || !w.seen[who] {
-			w.seen[who] = x.link == ""
+		known := w.lever.UID == 0 && w.l.sure[w.lever.Path]
+		if who := deciders(x); !known && (x.link != "" || len(x.acl) > 0 || !w.seen[who]) {
+			w.seen[who] = w.seen[who] || x.link == ""
 			w.l.add(w.lever)
 		}
 		if x.st.IsDir && depth < maxProjectDepth {

@@ -25,6 +25,7 @@ type levers struct {
 	// followed are the scripts whose commands were looked at.
 	followed map[leverKey]bool
 	scripts  map[string]bool // by their paths
+	later    []func()        // what is looked at when the rest is known
 	libs     libraries
 	// closed are paths of which root alone decides.
 	closed map[string]bool
@@ -93,6 +94,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.logins()
 	l.userUnits()
 	l.variables()
+	l.whole()
 	l.rest()
 	l.packaged()
 	l.secrets()
@@ -119,6 +121,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	}
 	sec.Sudo, sec.SudoRead = s.sudo(ctx)
 	l.sudoCommands(sec.Sudo)
+	l.whole()
 	sec.Polkit, sec.PolkitRead = s.polkit()
 	sec.Bus, sec.BusRead = s.busPolicy()
 	sec.Exports = s.rootExports(out)
