@@ -68,6 +68,11 @@ who(list) := concat(", ", [object.get(names, sid, sid) | some sid in list])
 # broad are the SIDs that stand for many, programs of agents and services among them.
 broad := {"S-1-1-0", "S-1-5-7", "S-1-5-11", "S-1-5-4", "S-1-5-2", "S-1-5-32-545", "S-1-5-32-546", "S-1-15-2-1"}
 
+# not_told is why it is not known what a setting is.
+not_told(name, s) := sprintf("%s is set nowhere, and what counts then is not known", [name]) if {
+	s.state == "absent"
+} else := sprintf("%s was not read", [name])
+
 # by_policy is what evidence adds to a setting that a policy makes.
 by_policy(s) := " by a policy" if s.policy
 

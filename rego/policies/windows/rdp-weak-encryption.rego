@@ -111,7 +111,7 @@ unknown contains {"resource": _resource("MinEncryptionLevel"), "reason": "whethe
 	_weak[input.windowsRDP.MinEncryptionLevel.value]
 }
 
-unknown contains {"resource": _resource("MinEncryptionLevel"), "reason": "MinEncryptionLevel was not read"} if {
+unknown contains {"resource": _resource("MinEncryptionLevel"), "reason": windows.not_told("MinEncryptionLevel", input.windowsRDP.MinEncryptionLevel)} if {
 	_on
 	_native
 	not input.windowsRDP.MinEncryptionLevel.state == "present"

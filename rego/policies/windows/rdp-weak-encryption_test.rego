@@ -36,6 +36,7 @@ test_unread_is_unknown if {
 	_reasons(_doc(_set("1"), _error, _set("3"))) == {"SecurityLayer is 1, and whether network level authentication is on was not read"}
 	_reasons(_doc(_set("7"), _set("1"), _set("3"))) == {"SecurityLayer is 7, which no version is known to have"}
 	_reasons(_doc(_set("0"), _set("0"), _error)) == {"MinEncryptionLevel was not read"}
+	_reasons(_doc(_set("0"), _set("0"), _absent)) == {"MinEncryptionLevel is set nowhere, and what counts then is not known"}
 	_reasons({"windowsRDP": {"fDenyTSConnections": _error}}) == {"whether it is on was not read"}
 }
 

@@ -27,7 +27,10 @@ finding contains {
 	windows.off(input.windowsRDP.UserAuthentication)
 }
 
-unknown contains {"resource": {"kind": "server", "key": "Remote Desktop"}, "reason": "UserAuthentication was not read"} if {
+unknown contains {
+	"resource": {"kind": "server", "key": "Remote Desktop"},
+	"reason": windows.not_told("UserAuthentication", input.windowsRDP.UserAuthentication),
+} if {
 	_on
 	not input.windowsRDP.UserAuthentication.state == "present"
 }
