@@ -289,6 +289,17 @@ func TestWhatFilesOfEtcName(t *testing.T) {
 	})
 }
 
+// TestWhatTmpfilesMakes: a directory of everybody that systemd-tmpfiles makes, or a link that it sets, is nothing that root runs (debian.conf of Debian 13).
+func TestWhatTmpfilesMakes(t *testing.T) {
+	text := "644 0:0 /usr/lib/tmpfiles.d/debian.conf = L /run/shm - - - - /dev/shm\nd /run/lock 1777 root root - -\n"
+	files := []string{text, "1777 0:0 /run/lock/", "1777 0:0 /dev/shm/", "777 0:0 /run/shm -> /dev/shm"}
+	for _, at := range []string{"/run/lock", "/run/shm", "/dev/shm"} {
+		if got := found(t, powerHost(t, files...), at); len(got) > 0 {
+			t.Errorf("%s: told is %q", at, got)
+		}
+	}
+}
+
 // TestPlacesOfPackages: a file or a directory of packages that others write is told.
 func TestPlacesOfPackages(t *testing.T) {
 	passedOver(t, "", map[string]passedCase{

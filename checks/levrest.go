@@ -121,6 +121,9 @@ func (l *levers) names(f snapshot.LeverFile, size int64, told map[string]bool) {
 		if bytes.IndexByte(line, '/') < 0 || line[0] == '#' || line[0] == ';' || bytes.HasPrefix(line, []byte("//")) {
 			continue
 		}
+		if copies && line[0] != 'C' { // the others make, change and take away what they name (tmpfiles.d(5))
+			continue
+		}
 		if runsWhat.Match(line) {
 			l.handedOver(string(line), why, f)
 		}
@@ -130,7 +133,7 @@ func (l *levers) names(f snapshot.LeverFile, size int64, told map[string]bool) {
 			}
 			x := l.w.part(p)
 			runs := x.err == nil && (x.link != "" || x.st.Mode.IsRegular() && (x.st.Perm&0o111 != 0 || moduleNames.MatchString(p)))
-			if runs || all || copies && line[0] == 'C' || runsWhat.Match(line) {
+			if runs || all || copies || runsWhat.Match(line) {
 				f.Unsure = why
 				l.mentioned([]string{p}, why, f)
 			}
