@@ -49,8 +49,8 @@ func TestStepsOfViewsUnderSystemd(t *testing.T) {
 	m.run("echo agent:x:1001:1001::/home/agent:/usr/sbin/nologin >>/etc/passwd; echo agent:x:1001: >>/etc/group; mkdir -m 1777 /run/steps")
 	quoted := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 	start := func(settings string) {
-		m.run("printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nUser=agent\\nReadWritePaths=/run/steps\\nPrivateMounts=yes\\nInaccessiblePaths=/run/dbus\\n" + settings + "\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/job.service; " +
-			"systemctl daemon-reload; systemctl restart job; sleep 0.3; systemctl is-active job || systemctl status job")
+		m.run("printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nType=exec\\nUser=agent\\nReadWritePaths=/run/steps\\nPrivateMounts=yes\\nInaccessiblePaths=/run/dbus\\n" + settings + "\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/job.service; " +
+			"systemctl daemon-reload; systemctl restart job; systemctl is-active job || systemctl status job")
 	}
 	for name, c := range viewSteps {
 		taken := func() bool {
