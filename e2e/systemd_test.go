@@ -104,7 +104,7 @@ func (m *machine) boot() {
 	m.t.Helper()
 	m.cmd = exec.Command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--capability=all",
 		"--system-call-filter=bpf open_by_handle_at", // to see which programs are beside the rules: without them what gets through is unknown
-		"--network-namespace-path=/run/netns/"+m.host, "-D", m.root, "-b", "--console=passive")
+		"--network-namespace-path=/run/netns/"+m.host, "--machine="+m.host, "-D", m.root, "-b", "--console=passive")
 	m.cmd.Env = append(os.Environ(), "SYSTEMD_SECCOMP=0", // that filters of system calls are those of services
 		"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1") // systemd 256 and later start on no other
 	if err := m.cmd.Start(); err != nil {
