@@ -24,8 +24,8 @@ var opens = map[string][]string{
 }
 
 // doors are the folders that may open: host is the door, and replica's child makes a copy of a host in namespaces of its own. What is in
-// e2e are tests, and packaging is run where a release is made.
-var doors = []string{"host", "replica", "e2e", "e2e/bed", "e2e/oracle", "packaging"}
+// e2e and need are tests, and packaging is run where a release is made.
+var doors = []string{"host", "replica", "e2e", "e2e/bed", "e2e/oracle", "need", "packaging"}
 
 // otherDoors are functions elsewhere that open all the same, and why.
 var otherDoors = map[string]string{

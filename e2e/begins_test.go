@@ -41,7 +41,7 @@ func TestConnectionsThatBegin(t *testing.T) {
 		cmd.Stdin = strings.NewReader(bed.Spread(rules))
 		out, err := cmd.CombinedOutput()
 		t.Run(c.rule, func(t *testing.T) {
-			need.Kernel(t, out, err)
+			need.Kernel(t, c.before+c.rule, out, err)
 			check(c.rule, c.unknown)
 		})
 	}

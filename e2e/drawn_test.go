@@ -86,7 +86,7 @@ func TestRulesThatDependOnMore(t *testing.T) {
 				cmd.Stdin = strings.NewReader("*filter\n:INPUT DROP\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A INPUT " + strings.ReplaceAll(c.rules, ";", "\n-A INPUT ") + "\nCOMMIT\n")
 			}
 			out, err := cmd.CombinedOutput()
-			need.Kernel(t, out, err)
+			need.Kernel(t, c.rules, out, err)
 			want := c.want
 			if want == is || want == unsure {
 				want = verdictOf(gets("e", "203.0.113.1:22"))

@@ -65,7 +65,7 @@ func TestMatchesOfWhatSendersWrite(t *testing.T) {
 			bed.Shell(t, "nft flush ruleset; iptables-nft -P INPUT DROP; iptables-nft -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT")
 			for rule := range strings.SplitSeq(c.rules, ";") {
 				out, err := exec.Command("sh", "-c", "iptables-nft "+rule).CombinedOutput()
-				need.Kernel(t, out, err)
+				need.Kernel(t, rule, out, err)
 			}
 			want := verdictOf(gets("e", "203.0.113.1:22"))
 			if c.others {
@@ -138,7 +138,7 @@ E`)
 	bed.Until(func() bool { return gets("w", "127.0.0.1:80") })
 	for _, calls := range []string{"0", "1"} {
 		out, err := exec.Command("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables="+calls).CombinedOutput()
-		need.Kernel(t, out, err)
+		need.Kernel(t, "bridge-nf-call-iptables", out, err)
 		for _, isolated := range []string{"off", "on"} {
 			bed.Shell(t, "for p in vethw vethx; do ip link set $p type bridge_slave isolated %s; done", isolated)
 			for _, c := range []struct{ ns, iface, src string }{

@@ -45,7 +45,7 @@ chain i { type filter hook input priority 0; policy ` + c.policy + `; ct state e
 chain o { type filter hook output priority 0; policy ` + c.output + `; ct state established accept; }
 }`))
 			out, err := cmd.CombinedOutput()
-			need.Kernel(t, out, err)
+			need.Kernel(t, "synproxy", out, err)
 			want := verdictOf(served())
 			if want == "reachable" {
 				open++

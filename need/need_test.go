@@ -3,6 +3,7 @@ package need
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -18,22 +19,37 @@ func (t *told) Skipf(format string, args ...any) { t.end = "skip: " + fmt.Sprint
 
 func (t *told) Fatalf(format string, args ...any) { t.end = "fail: " + fmt.Sprintf(format, args...) }
 
-// TestKernel: a test is skipped for what the kernel has not, and for no other error.
-func TestKernel(t *testing.T) {
-	for out, want := range map[string]string{
-		"Error: Could not process rule: No such file or directory": "skip: the kernel lacks: Error: Could not process rule: No such file or directory",
-		"Error: Unknown device type.":                              "skip: the kernel lacks: Error: Unknown device type.",
-		"Error: syntax error, unexpected string":                   "fail: exit: Error: syntax error, unexpected string",
-		"iptables v1.8.9 (nf_tables): unknown option \"--dprot\"":  "fail: exit: iptables v1.8.9 (nf_tables): unknown option \"--dprot\"",
-		"": "fail: exit: ",
+// TestLacks: what the kernel lacks has a name, and what it says that it has it does not lack.
+func TestLacks(t *testing.T) {
+	const gone = "Error: Could not process rule: No such file or directory"
+	for name, c := range map[string]struct {
+		config, asked, out string
+		want               []string
+	}{
+		"nft":                 {"", "ct state new queue num 5", gone, []string{"CONFIG_NFT_QUEUE"}},
+		"nft, of connections": {"", "ct label 5 accept", gone, []string{"CONFIG_NFT_CT"}},
+		"a match":             {"", "-A INPUT -m osf --genre Linux -j DROP", gone, []string{"CONFIG_NETFILTER_XT_MATCH_OSF"}},
+		"another name":        {"", "-A INPUT -m ttl --ttl-eq 64 -j ACCEPT", gone, []string{"CONFIG_NETFILTER_XT_MATCH_HL"}},
+		"one of two":          {"\nCONFIG_NETFILTER_XT_MATCH_MAC=m\n", "-m mac -j TTL", gone, []string{"CONFIG_NETFILTER_XT_TARGET_HL"}},
+		"not set":             {"\n# CONFIG_NFT_QUEUE is not set\n", "queue num 5", gone, []string{"CONFIG_NFT_QUEUE"}},
+		"set":                 {"\nCONFIG_NFT_QUEUE=y\n", "queue num 5", gone, nil},
+		"a chain that is not": {"", "jump nowhere", gone, nil},
+		"another error":       {"", "queue num 5", "Error: syntax error, unexpected string", nil},
+		"another option":      {"", "-m mac --dprot 1", "iptables v1.8.9 (nf_tables): unknown option \"--dprot\"", nil},
 	} {
-		end := new(told)
-		if Kernel(end, []byte(out), errors.New("exit")); end.end != want {
-			t.Errorf("%q: %q, want %q", out, end.end, want)
+		if got := lacks([]byte(c.config), c.asked, []byte(c.out)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+// TestKernel: a test goes on without an error, and an error that is not of the kernel's options fails it.
+func TestKernel(t *testing.T) {
 	end := new(told)
-	if Kernel(end, []byte("No such file or directory"), nil); end.end != "" {
+	if Kernel(end, "queue num 5", []byte("No such file or directory"), nil); end.end != "" {
 		t.Errorf("without an error: %q", end.end)
+	}
+	if Kernel(end, "queue num 5", []byte("syntax error"), errors.New("exit")); end.end != "fail: queue num 5: exit: syntax error" {
+		t.Errorf("another error: %q", end.end)
 	}
 }
