@@ -103,31 +103,29 @@ func (s *Scan) lostTask(err error) {
 	}
 }
 
-// How often a thread without namespaces is looked at again, and the pause after each look.
-const (
-	endTries = 10
-	endPause = 2 * time.Millisecond
-)
-
 // taskDir is the directory of a thread in /proc.
 type taskDir interface {
 	ReadFile(name string) ([]byte, error)
-	Readlink(name string) (string, error)
 }
 
-// hasEnded says whether a thread whose namespaces were not read has ended. One that is about to has given them up before its status tells of it (do_exit:
-// exit_nsproxy_namespaces comes before exit_notify).
+// exiting is PF_EXITING (include/linux/sched.h), which do_exit sets before it gives anything up.
+const exiting = 0x4
+
+// hasEnded says whether a thread whose namespaces were not read ends, or has ended. It gives them up before its status tells of it (do_exit:
+// exit_task_namespaces comes before exit_notify), and on a loaded host it can wait long between the two; its flags have told of it before.
 func hasEnded(dir taskDir) bool {
-	for range endTries {
-		if status, err := dir.ReadFile("status"); err != nil || ended(status) {
-			return true
-		}
-		if _, err := dir.Readlink("ns/net"); !gone(err) {
-			return false
-		}
-		time.Sleep(endPause)
+	stat, err := dir.ReadFile("stat")
+	if err != nil {
+		return gone(err)
 	}
-	return false
+	_, fields, _ := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte{' '}) // the name can have anything (proc_pid_stat(5))
+	const flags = 9 - 3                                                             // the first one here is the third one of the line
+	list := bytes.Fields(fields)
+	if len(list) <= flags {
+		return false
+	}
+	word, err := strconv.ParseUint(string(list[flags]), 10, 64)
+	return err == nil && word&exiting != 0
 }
 
 // readTask reads one thread by its number, and says how many its process has. It returns nil for kernel threads and for what

@@ -14,34 +14,30 @@ import (
 	"github.com/ringfence/ringfence/need"
 )
 
-// leavingTask is a thread of which the namespaces are gone, or refused, and that is told to have ended once its status was read some times.
+// leavingTask is a thread by its line of stat.
 type leavingTask struct {
-	namespace error
-	looks     int
+	stat string
+	err  error
 }
 
-func (l *leavingTask) ReadFile(string) ([]byte, error) {
-	if l.looks--; l.looks < 0 {
-		return []byte("State:\tZ (zombie)\n"), nil
-	}
-	return []byte("State:\tR (running)\n"), nil
-}
+func (l leavingTask) ReadFile(string) ([]byte, error) { return []byte(l.stat), l.err }
 
-func (l *leavingTask) Readlink(string) (string, error) { return "", l.namespace }
-
-// TestThreadThatEndsWhileItIsRead: a thread gives up its namespaces before its status tells that it has ended. It is no thread that could not be read;
-// one whose namespaces are refused is, and so is one that stays.
+// TestThreadThatEndsWhileItIsRead: a thread gives up its namespaces before its status tells that it has ended. It is no thread that could not be read,
+// however long it takes over its end; one whose namespaces are refused is.
 func TestThreadThatEndsWhileItIsRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		task leavingTask
 		want bool
 	}{
-		"it has ended":              {leavingTask{unix.ENOENT, 0}, true},
-		"it is about to end":        {leavingTask{unix.ENOENT, 3}, true},
-		"its namespaces are denied": {leavingTask{unix.EACCES, 3}, false},
-		"a kernel without them":     {leavingTask{unix.ENOENT, 2 * endTries}, false},
+		"it is gone":                  {leavingTask{err: unix.ESRCH}, true},
+		"it ends":                     {leavingTask{stat: "12 (true) R 1 12 12 0 -1 4194308 0 0"}, true},
+		"it ends, by a name":          {leavingTask{stat: "12 (a) S 1 (b c) R 1 12 12 0 -1 4194308 0 0"}, true},
+		"its namespaces are denied":   {leavingTask{stat: "12 (true) R 1 12 12 0 -1 4194560 0 0"}, false},
+		"a name that looks like more": {leavingTask{stat: "12 (x) R 1 12 12 0 -1 4 0 0) R 1 12 12 0 -1 4194560 0 0"}, false},
+		"its line is denied":          {leavingTask{err: unix.EACCES}, false},
+		"its line is cut":             {leavingTask{stat: "12 (true"}, false},
 	} {
-		if got := hasEnded(&c.task); got != c.want {
+		if got := hasEnded(c.task); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
