@@ -47,8 +47,8 @@ const (
 	programNameLen   = 16
 )
 
-// bpfTries bounds how often bpf(2) is called that says EAGAIN, with a pause after each: of a link that is being made (bpf_link_by_id), and of
-// a program that a signal took from the verifier, as Go sends them to its threads.
+// bpfTries bounds how often bpf(2) is called that says EAGAIN, with a pause after each, twice as long each time: of a link that is being made
+// (bpf_link_by_id), which on a loaded host can take its maker a second, and of a program that a signal took from the verifier, as Go sends them to its threads.
 const (
 	bpfTries = 10
 	bpfPause = time.Millisecond
@@ -67,11 +67,11 @@ func bpf(cmd uintptr, attr *[64]byte) (int, error) {
 
 // tried calls again what says EAGAIN.
 func tried(call func() (int, error)) (n int, err error) {
-	for range bpfTries {
+	for i := range bpfTries {
 		if n, err = call(); !errors.Is(err, unix.EAGAIN) {
 			break
 		}
-		time.Sleep(bpfPause)
+		time.Sleep(bpfPause << i)
 	}
 	return n, err
 }
