@@ -124,7 +124,7 @@ func (l *levers) names(f snapshot.LeverFile, size int64, told map[string]bool) {
 		if copies && line[0] != 'C' { // the others make, change and take away what they name (tmpfiles.d(5))
 			continue
 		}
-		if runsWhat.Match(line) {
+		if bytes.Contains(line, []byte("sh")) && runsWhat.Match(line) { // a shell is handed what is run: the words are looked for last, they take longest
 			l.handedOver(string(line), why, f)
 		}
 		for _, p := range pathsIn(string(line)) {
