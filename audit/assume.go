@@ -61,13 +61,23 @@ func (in *Input) Begin(ctx context.Context, s *Source) (string, error) {
 	return declared.Begin(o.Report), nil
 }
 
-// History reads a history of assumptions, which is trusted as the configuration is.
-func History(file string) ([]assume.Transition, error) {
+// HistoryTold is what became of assumptions by a history. One without a line tells nothing, and was not meant.
+func HistoryTold(file string) (string, error) {
+	list, err := readHistory(file)
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("%s: %w: no line is in it: assume --history FILE adds them", file, assume.ErrHistory)
+	}
+	return assume.Told(list, 0), err
+}
+
+// readHistory reads a history of assumptions, which is trusted as the configuration is.
+func readHistory(file string) ([]assume.Transition, error) {
 	text, err := host.ReadTrusted(file, assume.MaxHistory)
 	if err != nil {
 		return nil, fmt.Errorf("history: %w", err)
 	}
-	return assume.ReadHistory(text)
+	list, err := assume.ReadHistory(text)
+	return list, inFile(file, err)
 }
 
 // keep adds to a history what became of assumptions. The file is written anew, with what was in it: it is never half a line, and what another run
@@ -78,7 +88,7 @@ func keep(file string, r *finding.Report, digest string) (told string, err error
 		return "", fmt.Errorf("history: %w", err)
 	}
 	defer release()
-	before, err := History(file)
+	before, err := readHistory(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}

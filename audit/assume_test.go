@@ -67,9 +67,22 @@ assumptions:
 	if err != nil || bytes.Count(lines, []byte("\n")) != 3 {
 		t.Errorf("%v\n%s", err, lines)
 	}
-	list, err := History(history)
+	list, err := readHistory(history)
 	if err != nil || len(list) != 3 || list[1].Validity != finding.Rejected || !strings.HasPrefix(list[1].Report, "sha256:") {
 		t.Errorf("%v %+v", err, list)
+	}
+}
+
+// TestHistoryThatIsNone: a history without a line, and one with something else, are errors that name the file.
+func TestHistoryThatIsNone(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "history.jsonl")
+	for _, text := range []string{"", "\n", "{}\n", "x"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := HistoryTold(name); err == nil || got != "" || !strings.Contains(err.Error(), name) {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
 	}
 }
 
@@ -88,7 +101,7 @@ func TestHistoryOfManyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if list, err := History(name); err != nil || len(list) != runs {
+	if list, err := readHistory(name); err != nil || len(list) != runs {
 		t.Errorf("%d lines of %d runs: %v", len(list), runs, err)
 	}
 }

@@ -39,10 +39,10 @@ type Source struct {
 	Trusted bool
 }
 
-// Files are those that are read, but for the baseline: a report can take its place.
+// Files are those that are read. The baseline is one of them: what is new in a report that takes its place is new no more, and nobody was told.
 func (s *Source) Files() (list []string) {
 	files, _ := ParseImports(s.Imports) // one that is wrong is refused where it is read
-	for _, f := range append(files, s.SnapshotFile, s.ConfigFile, s.Bundle, s.Key, s.WaiverFile, s.AssumptionFile, s.ModelFile) {
+	for _, f := range append(files, s.SnapshotFile, s.ConfigFile, s.Bundle, s.Key, s.WaiverFile, s.Baseline, s.AssumptionFile, s.ModelFile) {
 		if f != "" {
 			list = append(list, f)
 		}
@@ -52,7 +52,8 @@ func (s *Source) Files() (list []string) {
 
 // Input is where material comes from.
 type Input struct {
-	Stdin io.Reader
+	Stdin   io.Reader
+	Columns int // of the terminal that a person reads on, 0 for none
 	// See collects a snapshot of the live host.
 	See func(ctx context.Context, deadline time.Duration, only ...string) (*snapshot.Snapshot, error)
 }

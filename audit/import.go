@@ -4,15 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
 // maxImports bounds the reports that one audit imports.
 const maxImports = 100
 
-// ParseImports reads the values of --import: TOOL=FILE.
+// ParseImports reads the values of --import: TOOL=FILE. A file that is not there is refused if nobody else can have taken it away.
 func ParseImports(list []string) (files []string, err error) {
 	if len(list) > maxImports {
 		return nil, fmt.Errorf("import: more than %d files", maxImports)
@@ -24,7 +27,25 @@ func ParseImports(list []string) (files []string, err error) {
 		}
 		files = append(files, file)
 	}
-	return files, nil
+	return files, mistyped(files)
+}
+
+// mistyped is the error of a file that is not there, in a directory in which only root and the caller make and remove files: nobody else took it
+// away, so it is the call that is wrong.
+func mistyped(files []string) error {
+	for _, file := range files {
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		dir, err := host.Trusted(filepath.Dir(file))
+		if err == nil {
+			_ = dir.Close()
+		}
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("import: %s: %w", file, fs.ErrNotExist)
+		}
+	}
+	return nil
 }
 
 // AddImports reads reports of other tools into a snapshot. A file that cannot be read, or is no report, is a gap of that report: whoever can

@@ -49,6 +49,27 @@ func TestImportOfAnybodysFile(t *testing.T) {
 			t.Errorf("%s: %+v %+v, want %s by %s", name, a.Read, a.Word, c.read, c.by)
 		}
 	}
+	parse := func(names ...string) error {
+		for i, n := range names {
+			names[i] = "openclaw=" + at(n)
+		}
+		_, err := ParseImports(names)
+		return err
+	}
+	if err := parse("roots", "circle", "fifo", "theirs"); err != nil {
+		t.Errorf("files that are there: %v", err)
+	}
+	for _, none := range []string{"nosuch", "nosuch/there"} {
+		if err := parse("roots", none); err == nil || !strings.Contains(err.Error(), at(none)) {
+			t.Errorf("%s: %v", none, err)
+		}
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := parse("nosuch"); err != nil {
+		t.Errorf("somebody else can have taken it away: %v", err)
+	}
 	for _, wrong := range []string{"", "openclaw", "openclaw=", "trivy=x.json", "=x"} {
 		if _, err := ParseImports([]string{wrong}); err == nil {
 			t.Errorf("%q is taken", wrong)

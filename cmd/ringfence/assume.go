@@ -45,11 +45,11 @@ func (e *env) assumeCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "diff FILE", Short: "Say what became of assumptions, by a history that assume --history wrote", Args: usage.Args("FILE"),
 			RunE: func(_ *cobra.Command, args []string) error {
-				list, err := audit.History(args[0])
+				text, err := audit.HistoryTold(args[0])
 				if err != nil {
 					return err
 				}
-				return e.tellProse(assume.Told(list, 0))
+				return e.tellProse(text)
 			},
 		},
 	)
