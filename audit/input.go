@@ -106,7 +106,7 @@ func (in *Input) Explain(ctx context.Context, file, which string, s *Source) (st
 			return "", err
 		}
 		defer j.Close()
-		return j.Explain(ctx, f, which)
+		return j.Explain(ctx, f, which, in.Columns)
 	}
 	m, err := in.Load(ctx, s)
 	if err != nil {
@@ -117,7 +117,7 @@ func (in *Input) Explain(ctx context.Context, file, which string, s *Source) (st
 	if err != nil {
 		return "", err
 	}
-	return m.Judging.Explain(ctx, sandbox.File{Text: o.Rendered[0]}, which)
+	return m.Judging.Explain(ctx, sandbox.File{Text: o.Rendered[0]}, which, in.Columns)
 }
 
 // onceStdin refuses files of which several are standard input.

@@ -59,10 +59,10 @@ func (f *Flags) Apply(c *cobra.Command) {
 	f.loads = c
 	c.Flags().BoolVar(&f.DryRun, "dry-run", false, "plan and prove, and change nothing")
 	f.Timeout, f.Persist, f.Layer = 120*time.Second, "on-confirm", trial.LayerFirewall
-	usage.Choice(c, &f.Confirm, "confirm", "", []string{trial.NewSession, trial.Console, trial.Auto}, "who keeps the fix: new-session (a login younger than it), console (asked here)\nor auto (the second audit decides)")
+	usage.Choice(c, &f.Confirm, "confirm", "", []string{trial.NewSession, trial.Console, trial.Auto}, "who keeps the fix: new-session (a login younger than it), console (asked here) or auto (the second audit decides)")
 	usage.Length(c, &f.Timeout, "confirm-timeout", "take the rules out again after this time")
 	usage.Choice(c, &f.Persist, "persist", "", Persistence, "load the confirmed ruleset at boot: on-confirm or never")
-	usage.Choice(c, &f.Layer, "layer", "", []string{trial.LayerFirewall, trial.LayerService}, "what to change: firewall (the packet filter) or service (drop-in files, one service\nat a time)")
+	usage.Choice(c, &f.Layer, "layer", "", []string{trial.LayerFirewall, trial.LayerService}, "what to change: firewall (the packet filter) or service (drop-in files, one service at a time)")
 	Root(c, &f.Root)
 }
 
@@ -85,8 +85,8 @@ func (d *directory) Set(text string) error {
 
 // Plan adds those that say what is planned.
 func (f *Flags) Plan(c *cobra.Command) {
-	c.Flags().StringArrayVar(&f.allowFrom, "allow-from", nil, "these `addresses` keep access to what is closed, or as PROTO/PORT@SOURCE to one port\n(repeatable)")
-	c.Flags().StringArrayVar(&f.keep, "keep", nil, "this `flow`, PROTO/PORT[@SOURCE] or such as vrrp[@SOURCE], must go on working, also\nwhere the port is closed to others; the source is an address, a prefix or a zone\n(repeatable)")
+	c.Flags().StringArrayVar(&f.allowFrom, "allow-from", nil, "these `addresses` keep access to what is closed, or as PROTO/PORT@SOURCE to one port (repeatable)")
+	c.Flags().StringArrayVar(&f.keep, "keep", nil, "this `flow`, PROTO/PORT[@SOURCE] or such as vrrp[@SOURCE], must go on working, also where the port is closed to others; the source is an address, a prefix or a zone (repeatable)")
 	f.mode, f.established = remedy.Targeted, "cut"
 	usage.Choice(c, &f.mode, "mode", "", []string{remedy.Targeted, remedy.DefaultDeny}, "targeted (close the findings) or default-deny (let in only what is known)")
 	usage.Choice(c, &f.established, "established", "", []string{"cut", "drain"}, "connections to what is closed: cut or drain (let them end)")

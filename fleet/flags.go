@@ -15,10 +15,10 @@ import (
 
 // Flags defines the flags that say which snapshots are judged, and what they have to be.
 func (r *Run) Flags(c *cobra.Command) {
-	c.Flags().StringArrayVar(&r.Files, "snapshot", nil, "judge this snapshot `file` instead of the live host (- is standard input); several, a directory\n"+
+	c.Flags().StringArrayVar(&r.Files, "snapshot", nil, "judge this snapshot `file` instead of the live host (- is standard input); several, a directory "+
 		"or a pattern in quotes for those of many hosts; .gz is unpacked (repeatable)")
-	c.Flags().StringVar(&r.Expect, "expect-hosts", "", "`file` of the hosts that there has to be a snapshot of, one a line and behind it other names\nof it: one that is missing is unknown")
-	c.Flags().StringArrayVar(&r.Trust.KnownHosts, "known-hosts", nil, "`file` of the keys of hosts (known_hosts), also of authorities: FILE.sig beside a snapshot has to be\n"+
+	c.Flags().StringVar(&r.Expect, "expect-hosts", "", "`file` of the hosts that there has to be a snapshot of, one a line and behind it other names of it: one that is missing is unknown")
+	c.Flags().StringArrayVar(&r.Trust.KnownHosts, "known-hosts", nil, "`file` of the keys of hosts (known_hosts), also of authorities: FILE.sig beside a snapshot has to be "+
 		"of the host's key (repeatable)")
 	c.Flags().StringArrayVar(&r.Trust.AllowedSigners, "allowed-signers", nil, "`file` of keys in the form of allowed_signers (repeatable)")
 	usage.Length(c, &r.Trust.MaxAge, "max-age", "refuse snapshots that were collected longer ago")

@@ -29,7 +29,7 @@ type Keep struct {
 // Flags defines the flags that say how the snapshot is kept.
 func (k *Keep) Flags(c *cobra.Command) {
 	c.Flags().StringVarP(&k.File, "output", "o", "", "write to this `file` (mode 0600) instead of standard output; packed if its name ends in .gz")
-	c.Flags().StringVar(&k.Key, "sign", "", "also write FILE.sig, a signature by this private `key` of the host, such as\n/etc/ssh/ssh_host_ed25519_key")
+	c.Flags().StringVar(&k.Key, "sign", "", "also write FILE.sig, a signature by this private `key` of the host, such as /etc/ssh/ssh_host_ed25519_key")
 	c.Flags().StringVar(&k.Nonce, "nonce", "", "put this `text` into the snapshot, which who asked for it compares (audit --nonce)")
 }
 

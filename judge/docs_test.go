@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,6 +36,17 @@ func TestDocumentsAreFresh(t *testing.T) {
 		if d := cmp.Diff(string(got), string(want)); d != "" {
 			t.Errorf("%s is stale (make update):\n%s", file, d)
 		}
+	}
+}
+
+// TestNoWordIsBroken: lines of a folded text are joined with a blank, which breaks a name that went over the end of one.
+func TestNoWordIsBroken(t *testing.T) {
+	p, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if broken := regexp.MustCompile(`\S*[a-z]- [a-z]\S*`).FindAllString(string(checksPage(p)), -1); len(broken) > 0 {
+		t.Errorf("broken: %q", broken)
 	}
 }
 

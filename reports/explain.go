@@ -12,8 +12,9 @@ import (
 // minShort is how many characters of a fingerprint are enough to name a finding, if no other begins with them.
 const minShort = 6
 
-// Explain is everything that a report knows about one check, or about one finding by its fingerprint or the beginning of it.
-func Explain(r *finding.Report, which string) (string, error) {
+// Explain is everything that a report knows about one check, or about one finding by its fingerprint or the beginning of it, in lines of so many
+// columns; 0 leaves them as they are. What is typed or put into a file is never broken.
+func Explain(r *finding.Report, which string, columns int) (string, error) {
 	var ids []string
 	var of *finding.Result
 	var found []*finding.Finding
@@ -21,7 +22,7 @@ func Explain(r *finding.Report, which string) (string, error) {
 		res := &r.Results[i]
 		ids = append(ids, res.ID)
 		if res.ID == which {
-			return explanation(r, res, nil), nil
+			return explanation(r, res, nil, columns), nil
 		}
 		for j := range res.Findings {
 			if len(which) >= minShort && strings.HasPrefix(res.Findings[j].Fingerprint, which) {
@@ -31,7 +32,7 @@ func Explain(r *finding.Report, which string) (string, error) {
 	}
 	switch len(found) {
 	case 1:
-		return explanation(r, of, found[0]), nil
+		return explanation(r, of, found[0], columns), nil
 	case 0:
 	default:
 		return "", fmt.Errorf("%d findings begin with %q: give more of the fingerprint", len(found), which)
@@ -52,9 +53,10 @@ func Explain(r *finding.Report, which string) (string, error) {
 // madeBy are the flags of audit that make results of an area of their own.
 var madeBy = map[string]string{"model": "--model", "waiver": "--waivers", "assumption": "--assumptions"}
 
-func explanation(r *finding.Report, res *finding.Result, only *finding.Finding) string {
+func explanation(r *finding.Report, res *finding.Result, only *finding.Finding, columns int) string {
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line := func(format string, args ...any) { b.WriteString(Folded(fmt.Sprintf(format+"\n", args...), columns)) }
+	whole := func(text string) { b.WriteString(text + "\n") }
 	line("%s (%s): %s", res.ID, res.Severity, strings.ReplaceAll(res.Status, "_", " "))
 	line("%s\n\n%s", oneLine(res.Title), Clean(strings.TrimSpace(res.Description), true))
 	if res.Reason != "" {
@@ -62,7 +64,7 @@ func explanation(r *finding.Report, res *finding.Result, only *finding.Finding) 
 	}
 	for i := range res.Findings {
 		if only == nil || only == &res.Findings[i] {
-			explainFinding(line, r, &res.Findings[i])
+			explainFinding(line, whole, r, &res.Findings[i])
 		}
 	}
 	for _, u := range res.Unknowns {
@@ -87,7 +89,7 @@ func explanation(r *finding.Report, res *finding.Result, only *finding.Finding) 
 	return b.String()
 }
 
-func explainFinding(line func(string, ...any), r *finding.Report, f *finding.Finding) {
+func explainFinding(line func(string, ...any), whole func(string), r *finding.Report, f *finding.Finding) {
 	line("\n%s: %s", f.Severity, oneLine(f.Message))
 	line("  about: %s %s", oneLine(f.Resource.Kind), oneLine(f.Resource.Key))
 	if zones := f.Zones; len(zones) > 0 || f.Zone != "" {
@@ -114,12 +116,18 @@ func explainFinding(line func(string, ...any), r *finding.Report, f *finding.Fin
 	for _, a := range r.Actions {
 		for _, id := range a.Closes {
 			if id == f.Fingerprint && a.Command != "" {
-				line("  closed by (%s):\n%s", oneLine(a.Text), oneLine(a.Command))
+				line("  closed by (%s):", oneLine(a.Text))
+				whole(oneLine(a.Command))
 			}
 		}
 	}
 	for _, m := range f.Remediation {
-		line("  remedy (%s):\n%s", oneLine(m.Kind), Clean(strings.TrimSpace(m.Text), true))
+		line("  remedy (%s):", oneLine(m.Kind))
+		if text := Clean(strings.TrimSpace(m.Text), true); m.Kind == "command" || strings.Contains(text, "\n") {
+			whole(text)
+		} else {
+			line("%s", text)
+		}
 	}
 	line("  fingerprint: %s", f.Fingerprint)
 }

@@ -9,24 +9,23 @@ import (
 // least is how many columns the last column of a line has to have, for what goes on below it to begin there.
 const least = 30
 
-// Folded is a text in lines that a terminal of a width shows whole: one that is longer goes on below its last column, or further in than it began. 0
-// leaves all as it is.
+// Folded is a text in lines that a terminal of a width shows whole: one that is longer goes on below its last column, or further in than it began; a
+// paragraph, which is a line between empty ones, goes on where it began. 0 leaves all as it is.
 func Folded(text string, width int) string {
 	if width <= 0 {
 		return text
 	}
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		line, end := strings.CutSuffix(line, "\n")
-		if displaywidth.String(line) > width {
-			line = folded(line, width)
-		}
-		b.WriteString(line)
-		if end {
-			b.WriteByte('\n')
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		switch {
+		case displaywidth.String(line) <= width:
+		case (i == 0 || lines[i-1] == "") && (i == len(lines)-1 || lines[i+1] == "") && !strings.Contains(" "+line, "  "):
+			lines[i] = strings.Join(wrap(line, width), "\n")
+		default:
+			lines[i] = folded(line, width)
 		}
 	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }
 
 func folded(line string, width int) string {

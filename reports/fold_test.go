@@ -20,6 +20,7 @@ func TestFolded(t *testing.T) {
 		"further in":       {"  one two three four five six\n", 20, "  one two three\n      four five six\n"},
 		"in its column":    {"id    low   one two three four five six seven\nx\n", 44, "id    low   one two three four five six\n            seven\nx\n"},
 		"too narrow a one": {"id        low    " + "one two three four\n", 30, "id        low    one two\n    three four\n"},
+		"a paragraph":      {"one two three\n\nfour five six seven\n\nx: one two three\ny: one\n", 10, "one two\nthree\n\nfour five\nsix seven\n\nx: one\n    two\n    three\ny: one\n"},
 		"wide characters":  {"  高高高高 高高高高\n", 16, "  高高高高\n      高高高高\n"},
 	} {
 		got := Folded(c.text, c.width)

@@ -136,15 +136,24 @@ func TestExplain(t *testing.T) {
 		"ssh/a":                                  "why: ssh was not read\n",
 		"management/ssh-reachable-from-workload": "zones: workload\n",
 	} {
-		if got, err := Explain(r, which); err != nil || !strings.Contains(got, want) {
+		if got, err := Explain(r, which, 0); err != nil || !strings.Contains(got, want) {
 			t.Errorf("%s: %v\n%s", which, err, got)
 		}
+	}
+	narrow, err := Explain(r, "f5f5f5f5", 40)
+	for line := range strings.Lines(narrow) {
+		if typed := strings.HasPrefix(line, "ringfence "); err != nil || !typed && len([]rune(line)) > 41 && strings.Contains(line, " ") && !strings.Contains(line, "fingerprint") {
+			t.Errorf("%v: wider than the terminal: %q", err, line)
+		}
+	}
+	if !strings.Contains(narrow, "\nringfence audit --fix --allow-from NETWORK\n") {
+		t.Errorf("a command is broken:\n%s", narrow)
 	}
 	r.Results[0].Findings[0].Fingerprint = "f4f4f4f5"
 	for which, want := range map[string]string{
 		"f4f4f4": "2 findings begin with", "f4f4": "no check and no finding", "ssh/": "it is an area, and ssh/a a check of it", "SSH": "it is an area", "model/undeclared-flow": "audit --model FILE makes it", "waiver/expired": "audit --waivers FILE makes it", "capability/no-new-priv-off": "did you mean capability/no-new-privs-off?",
 	} {
-		if _, err := Explain(r, which); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Explain(r, which, 0); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", which, err, want)
 		}
 	}

@@ -51,8 +51,8 @@ func (j *Judging) Compare(ctx context.Context, before, after File) (*Comparison,
 }
 
 // Explain is everything that a report knows about a check or a finding, as reports.Explain.
-func (j *Judging) Explain(ctx context.Context, file File, which string) (string, error) {
-	o, err := j.askFiles(ctx, &job{Explain: which}, []File{file})
+func (j *Judging) Explain(ctx context.Context, file File, which string, columns int) (string, error) {
+	o, err := j.askFiles(ctx, &job{Explain: which, Columns: columns}, []File{file})
 	if err != nil {
 		return "", err
 	}
@@ -103,7 +103,7 @@ func (j *job) rewrite(texts [][]byte) ([][]byte, *judged, error) {
 		list = append(list, r)
 	}
 	if j.Explain != "" {
-		text, err := reports.Explain(list[0], j.Explain)
+		text, err := reports.Explain(list[0], j.Explain, j.Columns)
 		return [][]byte{[]byte(text)}, new(judged), err
 	}
 	frames, err := render(list, j.Renderings)

@@ -49,7 +49,7 @@ func TestReportsInTheProcess(t *testing.T) {
 		ID: "a/b", Status: finding.Fail, Severity: "high", Title: "T",
 		Findings: []finding.Finding{{Message: "m", Severity: "high", Fingerprint: "abcdef01", Resource: finding.Resource{Kind: "host", Key: "k"}}},
 	}
-	if text, err := j.Explain(t.Context(), report("a", bad), "abcdef"); err != nil || !strings.Contains(text, "high: m") {
+	if text, err := j.Explain(t.Context(), report("a", bad), "abcdef", 0); err != nil || !strings.Contains(text, "high: m") {
 		t.Errorf("%v %q", err, text)
 	}
 	d, err := j.Compare(t.Context(), report("a", finding.Result{ID: "a/b", Status: finding.Pass, Severity: "high"}), report("a", bad))

@@ -82,6 +82,7 @@ type job struct {
 	Files   []string `json:"files,omitempty"`
 	Compare bool     `json:"compare,omitempty"` // the two files, of which each can be a snapshot
 	Explain string   `json:"explain,omitempty"` // a check or a finding of the one file
+	Columns int      `json:"columns,omitempty"` // of who reads it
 }
 
 // Rendering is a report in one format.

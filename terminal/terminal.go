@@ -3,6 +3,7 @@
 package terminal
 
 import (
+	"cmp"
 	"os"
 	"strconv"
 	"strings"
@@ -29,6 +30,15 @@ func Of(stream any) (width int, is bool) {
 func Columns(stream any) int {
 	n, _ := Of(stream)
 	return n
+}
+
+// usual is how many columns of text are read well where nothing says how many there are.
+const usual = 100
+
+// ColumnsFor is how many columns a text has that goes to a stream: as Width says, else as many as are read well.
+func ColumnsFor(stream any) int {
+	n, is := Of(stream)
+	return cmp.Or(Width(n, is, os.Getenv), usual)
 }
 
 // Moves says whether a stream is a terminal on which a line can be written over, and how many columns it has; 0 is not known.

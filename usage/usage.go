@@ -3,6 +3,7 @@
 package usage
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -211,7 +212,7 @@ func Strict(c *cobra.Command, values func(name string) []string) {
 			out.Err = err
 			return
 		}
-		help(c, args)
+		folded(c, func() { help(c, args) })
 	})
 	seen := map[*pflag.Flag]bool{}
 	wrap := func(f *pflag.Flag) {
@@ -247,6 +248,21 @@ func Strict(c *cobra.Command, values func(name string) []string) {
 		}
 	}
 	walk(c)
+}
+
+// folded has what a command prints as help in lines that its reader sees whole.
+func folded(c *cobra.Command, help func()) {
+	to := c.OutOrStdout()
+	out, ok := to.(*Out)
+	if !ok || out.Fold == nil {
+		help()
+		return
+	}
+	var b bytes.Buffer
+	c.SetOut(&b)
+	help()
+	c.SetOut(to)
+	_, _ = io.WriteString(out, out.Fold(b.String())) // Out keeps the error
 }
 
 // strict is the value of a flag that is given once, and not empty.
@@ -350,8 +366,9 @@ func Without(args []string, name string) []string {
 
 // Out is where help goes: its printer loses the error of what could not be written.
 type Out struct {
-	To  io.Writer
-	Err error
+	To   io.Writer
+	Fold func(string) string // breaks help into lines that its reader sees whole
+	Err  error
 }
 
 func (o *Out) Write(b []byte) (int, error) {

@@ -189,6 +189,20 @@ func TestHelpTellsNoEmptyDefault(t *testing.T) {
 	}
 }
 
+// TestHelpInLines: help goes through what breaks its lines, once and as a whole, also that of commands that only have others below them.
+func TestHelpInLines(t *testing.T) {
+	for _, line := range []string{"--help", "fix", "fix apply --help", "help fix apply"} {
+		var to bytes.Buffer
+		times := 0
+		c, out := program(), &Out{To: &to, Fold: func(s string) string { times++; return strings.ToUpper(s) }}
+		c.SetOut(out)
+		c.SetArgs(strings.Fields(line))
+		if err := c.Execute(); err != nil || out.Err != nil || times != 1 || !strings.Contains(to.String(), "USAGE:") || c.OutOrStdout() != out {
+			t.Errorf("%s: %v %v, %d times: %s", line, err, out.Err, times, &to)
+		}
+	}
+}
+
 // TestHelpOnAFullDisk: what could not be written is an error, though the printer of help loses it.
 func TestHelpOnAFullDisk(t *testing.T) {
 	c, out := program(), &Out{To: full{}}

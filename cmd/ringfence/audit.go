@@ -74,7 +74,7 @@ func (e *env) auditCommand() *cobra.Command {
 		Use: "audit", Args: usage.None,
 		Short: "Judge this host, or a snapshot of one",
 		Long: "Judge this host, or a snapshot of one.\n\nExit codes: 0 nothing at or above --fail-on, " +
-			"1 findings at or above it, 2 usage, policy or snapshot error,\n3 incomplete under --strict, " +
+			"1 findings at or above it, 2 usage, policy or snapshot error, 3 incomplete under --strict, " +
 			"4 fix refused or rolled back, 5 state of the fix unknown.",
 		RunE: func(c *cobra.Command, _ []string) error { return e.audit(c.Context(), f) },
 	}
@@ -84,7 +84,7 @@ func (e *env) auditCommand() *cobra.Command {
 	f.format, f.bar.FailOn = "table", "high"
 	usage.Choice(c, &f.format, "format", "f", reports.Names(), "what goes to standard output: "+words.Or(reports.Names()))
 	c.Flags().StringArrayVarP(&f.outputs, "output", "o", nil, "also write `FORMAT=FILE` (repeatable)")
-	usage.Choice(c, &f.bar.FailOn, "fail-on", "", audit.Bars, "lowest severity that makes exit code 1; none for never, new for what is\nworse than in --baseline")
+	usage.Choice(c, &f.bar.FailOn, "fail-on", "", audit.Bars, "lowest severity that makes exit code 1; none for never, new for what is worse than in --baseline")
 	c.Flags().BoolVar(&f.bar.Strict, "strict", false, "exit code 3 if a check is unknown or has not seen all")
 	f.waiverFlag(c)
 	c.Flags().StringVar(&f.AssumptionFile, "assumptions", "", "`file` of assumptions that are held against the host (YAML)")

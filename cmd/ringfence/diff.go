@@ -12,7 +12,7 @@ func (e *env) diffCommand() *cobra.Command {
 	format := "text"
 	c := &cobra.Command{
 		Use: "diff OLD NEW", Short: "Say what changed on a host between two reports or snapshots",
-		Long: "Say what changed on a host between two reports (JSON) or snapshots. No privilege is needed. What is not known any more is\n" +
+		Long: "Say what changed on a host between two reports (JSON) or snapshots. No privilege is needed. What is not known any more is " +
 			"worse, never fixed.\n\nExit codes: 0 nothing is worse, 1 something is, 2 usage error.",
 		Args: usage.Args("OLD", "NEW"),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -11,7 +11,7 @@ func (e *env) explainCommand() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "explain ID|FINGERPRINT", Short: "Tell all that is known about one check or one finding of this host",
-		Long: "Tell all that is known about one check or one finding of this host, of a snapshot, or in a report that audit -f json wrote.\n" +
+		Long: "Tell all that is known about one check or one finding of this host, of a snapshot, or in a report that audit -f json wrote. " +
 			"A finding is named by its fingerprint, or by the first characters of it.",
 		Args: usage.Args("ID|FINGERPRINT"),
 		RunE: func(c *cobra.Command, args []string) error {

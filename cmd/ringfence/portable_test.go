@@ -204,7 +204,9 @@ func commands(help string) (names []string) {
 	_, list, _ := strings.Cut(help, "Available Commands:\n")
 	list, _, _ = strings.Cut(list, "\n\n")
 	for l := range strings.Lines(list) {
-		names = append(names, strings.Fields(l)[0])
+		if !strings.HasPrefix(l, "   ") { // what goes on in another line
+			names = append(names, strings.Fields(l)[0])
+		}
 	}
 	return names
 }

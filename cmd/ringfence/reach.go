@@ -23,9 +23,9 @@ func (e *env) reachCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reach --from ZONE|iface:NAME --to host|ZONE|iface:NAME|addr:IP|guest:NAME",
 		Short: "Say which packets get from one place to another, with a witness or a proof",
-		Long: "Say which packets get from one place to another: reachable with a witness packet, unreachable with a proof,\n" +
-			"or unknown with the reason. With --to host a packet reaches when it is handed to a socket that listens;\n" +
-			"with a zone or an interface, when it leaves there; with addr:IP, when a packet that is sent to that address\n" +
+		Long: "Say which packets get from one place to another: reachable with a witness packet, unreachable with a proof, " +
+			"or unknown with the reason. With --to host a packet reaches when it is handed to a socket that listens; " +
+			"with a zone or an interface, when it leaves there; with addr:IP, when a packet that is sent to that address " +
 			"ends at a socket or leaves, also after it was rewritten; guest:NAME is the address of a virtual machine.",
 		Example: `  ringfence reach --from workload --to host --dport 22
   ringfence reach --from iface:docker0 --to management --proto udp -f json

@@ -32,7 +32,7 @@ type env struct {
 
 // input is where a command gets from what it judges.
 func (e *env) input(quiet bool) *audit.Input {
-	return &audit.Input{Stdin: e.stdin, See: func(ctx context.Context, deadline time.Duration, only ...string) (*snapshot.Snapshot, error) {
+	return &audit.Input{Stdin: e.stdin, Columns: terminal.Columns(e.stdout), See: func(ctx context.Context, deadline time.Duration, only ...string) (*snapshot.Snapshot, error) {
 		return e.see(ctx, looked{deadline: deadline, quiet: quiet}, only...)
 	}}
 }
@@ -71,7 +71,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		args = []string{"version"}
 	}
 	root.SetArgs(args)
-	told := &usage.Out{To: stdout}
+	told := &usage.Out{To: stdout, Fold: func(s string) string { return reports.Folded(s, terminal.ColumnsFor(stdout)) }}
 	root.SetOut(told)
 	root.SetErr(stderr)
 	ctx, stop := host.UntilSignal(context.Background())

@@ -20,7 +20,7 @@ func (e *env) watchHost() *cobra.Command {
 	c := &cobra.Command{
 		Use: "watch", Short: "Stay, and tell how the findings of this host change, and who changed it", Args: usage.None,
 		Long: "Stay, and tell how the findings of this host change, and who changed it where the kernel says.\n\n" +
-			"Changes of the packet filter, the network, files that were read, sockets and processes are a reason to look; the answer is always that of\n" +
+			"Changes of the packet filter, the network, files that were read, sockets and processes are a reason to look; the answer is always that of " +
 			"a full read, five seconds after the one before at the earliest, --interval at the latest. SIGINT and SIGTERM end it, with exit code 0.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			ear := watch.NewEar()

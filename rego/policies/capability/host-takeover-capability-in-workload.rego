@@ -3,8 +3,8 @@
 # description: >-
 #   SYS_ADMIN, SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF, DAC_READ_SEARCH, or SYS_PTRACE together
 #   with the pid namespace of the host, held in the initial user namespace, each lead from a
-#   container to the host. Agents that run as processes of the host are judged by agent/runs-as-
-#   root.
+#   container to the host. Agents that run as processes of the host are judged by
+#   agent/runs-as-root.
 # custom:
 #   severity: critical
 #   reads: [processes.power, runtimes, agents]

@@ -9,8 +9,8 @@
 #   severity: medium
 #   reads: [kernel.boot]
 #   remediation: >-
-#     Take the parameter out of the boot loader (GRUB_CMDLINE_LINUX in /etc/default/grub, update-
-#     grub) and start anew.
+#     Take the parameter out of the boot loader (GRUB_CMDLINE_LINUX in /etc/default/grub,
+#     update-grub) and start anew.
 #   references:
 #     cis: ["Debian 12 v1.1.0 1.3.1.2"]
 #     nist: ["CM-6", "SI-16"]
