@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ringfence/ringfence/finding"
@@ -46,6 +47,10 @@ func (s *Source) Files() (list []string) {
 		if f != "" {
 			list = append(list, f)
 		}
+	}
+	for _, dir := range s.PolicyDirs {
+		rules, _ := host.Named(dir, func(name string) bool { return strings.HasSuffix(name, ".rego") })
+		list = append(list, rules...)
 	}
 	return list
 }

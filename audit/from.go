@@ -38,6 +38,16 @@ func From(from string, say func(format string, args ...any)) (*snapshot.Snapshot
 	return source.Snapshot(snapshot.Tool{Name: "ringfence", Version: version.String()}, winhost.Newest(files)), nil
 }
 
+// FromFiles are the files that From reads, behind others.
+func FromFiles(from string, others []string) []string {
+	_, dir, _ := strings.Cut(from, ":")
+	if dir == "" {
+		return others
+	}
+	files, _ := host.Named(dir, func(string) bool { return true }) // what is wrong with it is told when it is read
+	return append(others, files...)
+}
+
 func windowsFiles(dir string, open []*os.File) ([]winhost.File, error) {
 	files := make([]winhost.File, 0, len(open))
 	for _, f := range open {

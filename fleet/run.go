@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ringfence/ringfence/audit"
@@ -41,6 +43,24 @@ func (r *Run) Many() bool {
 // one says whether a single snapshot is judged, whose report is written as if nothing more were wanted of it.
 func (r *Run) one() bool {
 	return len(r.Files) == 1 && r.Files[0] != "-" && r.Expect == "" && host.IsOne(r.Files[0]) && !isLines(r.Files[0])
+}
+
+// Inputs are the files that are read of a host or decide about it, if anything is written: none of them is to be written over.
+func (r *Run) Inputs(outputs []string) (list []string) {
+	if len(outputs) == 0 {
+		return nil
+	}
+	list = append(slices.Concat(r.Trust.KnownHosts, r.Trust.AllowedSigners), r.Expect)
+	for _, arg := range r.Files {
+		files, err := host.Named(arg, func(name string) bool { return isSnapshot(strings.TrimSuffix(name, ".sig")) })
+		if err != nil {
+			continue // it is refused when it is read
+		}
+		for _, file := range files {
+			list = append(list, file, file+".sig")
+		}
+	}
+	return slices.DeleteFunc(list, func(file string) bool { return file == "" })
 }
 
 // state is a run that is under way.

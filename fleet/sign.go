@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/signature"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -37,12 +38,21 @@ func (k *Keep) Flags(c *cobra.Command) {
 const maxKey = 64 << 10
 
 // Check reads the key, and refuses what cannot be done, before anything is collected.
-func (k *Keep) Check() error {
+// Inputs are files that are read: none is written over.
+func (k *Keep) Check(inputs ...string) error {
 	if format, file, ok := strings.Cut(k.File, "="); k.File == "-" || ok && format == "json" {
 		return fmt.Errorf("output %q: want FILE alone, such as %s; without --output it is written to standard output", k.File, cmp.Or(file, "host.json"))
 	}
 	if k.Key != "" && k.File == "" {
 		return errors.New("--sign wants --output FILE: the signature becomes FILE.sig")
+	}
+	if k.Key != "" {
+		inputs = append(inputs, k.Key, k.Key+"-cert.pub", k.Key+".pub")
+	}
+	for _, file := range []string{k.File, k.File + ".sig"} {
+		if err := reports.Lost(k.File, file, inputs); err != nil && k.File != "" {
+			return err
+		}
 	}
 	if len(k.Nonce) > 200 || strings.ContainsFunc(k.Nonce, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return errors.New("nonce: want at most 200 letters, digits and signs without blanks")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 // WriteTree writes files by their paths below a directory, which it makes. No link below it leads out of it.
@@ -34,10 +35,13 @@ func WriteTree(dir string, files map[string]string) error {
 
 // WriteNewTree is WriteTree where none of the files exists.
 func WriteNewTree(dir string, files map[string]string) error {
+	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+		return fmt.Errorf("%s: %w", dir, syscall.ENOTDIR)
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		file := filepath.Join(dir, name)
 		if _, err := os.Lstat(file); err == nil {
-			return fmt.Errorf("%s exists", file)
+			return fmt.Errorf("%s exists: write into another directory, or remove it", file)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -121,12 +121,20 @@ func Outputs(stdout string, more []string, inputs ...string) ([]Output, error) {
 		if slices.ContainsFunc(outs, func(p Output) bool { return p.File != "" && same(p.File) }) {
 			return nil, fmt.Errorf("output %q: a file that is written already", file)
 		}
-		if slices.ContainsFunc(inputs, same) {
-			return nil, fmt.Errorf("output %q: what is read from it would be lost: write to another file", o)
+		if err := Lost(o, file, inputs); err != nil {
+			return nil, err
 		}
 		outs = append(outs, Output{format, file})
 	}
 	return outs, nil
+}
+
+// Lost is the error of an output to a file that is read, by whatever path.
+func Lost(output, file string, inputs []string) error {
+	if slices.ContainsFunc(inputs, func(in string) bool { return target(in) == target(file) }) {
+		return fmt.Errorf("output %q: what is read from it would be lost: write to another file", output)
+	}
+	return nil
 }
 
 // target is the file that a path leads to.

@@ -108,6 +108,9 @@ func told(c *cobra.Command, args []string) error {
 
 // None wants no arguments. What follows a command that has others below it was meant to be one of them.
 func None(c *cobra.Command, args []string) error {
+	if len(args) > 0 && strings.HasSuffix(strings.TrimSuffix(args[0], ".gz"), ".json") && c.Flags().Lookup("snapshot") != nil {
+		return fmt.Errorf("%s takes no argument, not %q: did you mean --snapshot %s?", c.CommandPath(), args[0], args[0])
+	}
 	if len(args) > 0 && c.HasAvailableSubCommands() {
 		return UnknownCommand(c, args[0])
 	}

@@ -106,6 +106,8 @@ func TestCallsThatAreWrong(t *testing.T) {
 		"-V -V":                `p needs a command: p --help lists them`,
 		"-V fxi":               `unknown command "fxi" of p: did you mean p fix?`,
 		"--at x fxi":           `unknown command "fxi" of p: did you mean p fix?`,
+		"fix look a.json":      `p fix look takes no argument, not "a.json": did you mean --snapshot a.json?`,
+		"fix none a.json":      `p fix none takes no argument, not "a.json": p fix none --help explains it`,
 		"fix none -h a":        `p fix none takes no argument, not "a": p fix none --help explains it`,
 		"fix none a --help":    `p fix none takes no argument, not "a": p fix none --help explains it`,
 		"fix apply --help a b": `p fix apply wants [ID] alone, not also "b"`,

@@ -97,7 +97,7 @@ func (e *env) auditCommand() *cobra.Command {
 
 // plan checks the formats before anything is collected: a usage error costs nothing.
 func (f *auditFlags) plan() ([]reports.Output, error) {
-	outs, err := reports.Outputs(f.format, f.outputs, append(f.Files(), f.run.Files...)...)
+	outs, err := reports.Outputs(f.format, f.outputs, append(f.Files(), f.run.Inputs(f.outputs)...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (e *env) collectCommand() *cobra.Command {
 			"or under --strict not every part.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			files, err := audit.ParseImports(imports)
-			if err = errors.Join(err, keep.Check()); err != nil {
+			if err = errors.Join(err, keep.Check(audit.FromFiles(from, files)...)); err != nil {
 				return err
 			}
 			snap, err := e.seeFrom(c.Context(), from, looked{deadline: deadline, quiet: quiet, deep: deep})
