@@ -84,35 +84,47 @@ func (c *cause) id() string {
 // maxAlso is how many objects beside the first a row names.
 const maxAlso = 12
 
-// title is the consequence, and what else it is true of.
+// title is the consequence, and what else it is true of: what is said in the same way of several objects is said once.
 func (c *cause) title() string {
-	var s strings.Builder
-	s.WriteString(Clean(c.list[0].Message, false))
+	var same [][]*finding.Finding
+	for _, f := range c.list {
+		i := slices.IndexFunc(same, func(g []*finding.Finding) bool { return f.Resource.Key == g[0].Resource.Key || alike(f) == alike(g[0]) })
+		if i < 0 {
+			same = append(same, []*finding.Finding{f})
+		} else {
+			same[i] = append(same[i], f)
+		}
+	}
+	parts := make([]string, len(same))
+	for i, g := range same {
+		parts[i] = said(g)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// said is what findings say in the same way, once, with the objects and zones of the others.
+func said(list []*finding.Finding) string {
+	first := list[0]
 	var more []string
-	for _, f := range c.list[1:] {
-		if f.Resource.Key == c.list[0].Resource.Key {
-			if f.Zone != "" && f.Zone != c.list[0].Zone {
-				more = append(more, "from the "+Clean(f.Zone, false)+" zone")
-			}
-			continue
+	for _, f := range list[1:] {
+		zone := f.Zone != "" && f.Zone != first.Zone
+		switch {
+		case f.Resource.Key != first.Resource.Key && zone:
+			more = append(more, Clean(f.Resource.Key+" ("+f.Zone+")", false))
+		case f.Resource.Key != first.Resource.Key:
+			more = append(more, Clean(f.Resource.Key, false))
+		case zone:
+			more = append(more, "from the "+Clean(f.Zone, false)+" zone")
 		}
-		if alike(f) != alike(c.list[0]) {
-			s.WriteString("; " + Clean(f.Message, false))
-			continue
-		}
-		object := Clean(f.Resource.Key, false)
-		if f.Zone != "" && f.Zone != c.list[0].Zone {
-			object += " (" + Clean(f.Zone, false) + ")"
-		}
-		more = append(more, object)
 	}
 	if n := len(more) - maxAlso; n > 0 {
 		more = append(more[:maxAlso], fmt.Sprintf("%d others (-v)", n))
 	}
+	text := Clean(first.Message, false)
 	if len(more) > 0 {
-		s.WriteString("; also " + strings.Join(more, ", "))
+		text += "; also " + strings.Join(more, ", ")
 	}
-	return s.String()
+	return text
 }
 
 // section writes the rows of a severity. Those of little weight are counted, but for who asks for them.
