@@ -301,6 +301,31 @@ func TestFewReasons(t *testing.T) {
 	}
 }
 
+// TestBothFamiliesOpenedAreOneLine: one rule opens a server that listens at all addresses of IPv4 and of IPv6: that is one change, and one is what closes it.
+func TestBothFamiliesOpenedAreOneLine(t *testing.T) {
+	report := func(verdict string) *finding.Report {
+		r := &finding.Report{Host: finding.Host{Name: "h"}, Results: []finding.Result{{ID: "management/ssh-reachable-from-external", Status: finding.Pass}}}
+		for _, a := range []string{"0.0.0.0", "::"} {
+			r.Exposures = append(r.Exposures, finding.Exposure{
+				Service: finding.Service{Proto: "tcp", Address: a, Port: 22, Owner: "sshd"}, Zone: "external", Verdict: verdict, Witness: "a packet to " + a,
+			})
+		}
+		return r
+	}
+	const no, yes, unknown = "unreachable", "reachable", "unknown"
+	for name, c := range map[string]struct{ before, after, want string }{
+		"opened":    {no, yes, "exposure got wider||tcp 0.0.0.0:22 (sshd)|external"},
+		"closed":    {yes, no, "fixed||tcp 0.0.0.0:22 (sshd)|external"},
+		"not known": {no, unknown, "coverage got worse||tcp 0.0.0.0:22 (sshd)|external"},
+		"as it was": {yes, yes, ""},
+	} {
+		lines, d := told(t, report(c.before), report(c.after))
+		if strings.Join(lines, " ") != c.want || c.want != "" && !strings.HasSuffix(d.Changes[0].Message, "; also tcp [::]:22 (sshd)") {
+			t.Errorf("%s: %q, %+v", name, lines, d.Changes)
+		}
+	}
+}
+
 // TestProgramOpenedIsOneLine: a finding that is about a program is told with the way to its socket that was opened, and gone with the last one. One of
 // several that is closed is told by itself.
 func TestProgramOpenedIsOneLine(t *testing.T) {

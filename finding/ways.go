@@ -103,8 +103,9 @@ func (c *comparison) opened(key string) bool {
 	return c.new.reach[key].verdict == "reachable" && was != nil && was.verdict != "reachable"
 }
 
-// exposures compares the ways.
+// exposures compares the ways. What becomes of all addresses of IPv4 and of IPv6 is one change, as it is one finding.
 func (c *comparison) exposures() {
+	at := map[[3]string]int{} // where a change of a class, a zone and a socket is told
 	for _, key := range c.new.ways {
 		w, was := c.new.reach[key], c.old.reach[key]
 		change := Change{Object: w.object, Zone: w.from, Witness: w.witness}
@@ -122,6 +123,12 @@ func (c *comparison) exposures() {
 		default:
 			continue
 		}
+		one := [3]string{change.Class, w.from, eitherFamily(w.object)}
+		if i, other := at[one]; other && w.service != nil {
+			c.d.Changes[i].Message += "; also " + w.object
+			continue
+		}
+		at[one] = len(c.d.Changes)
 		c.d.Changes = append(c.d.Changes, change)
 	}
 }
