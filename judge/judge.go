@@ -333,7 +333,9 @@ func missed(s *snapshot.Snapshot, left map[string][]string, reads []string) (gap
 		switch status := cov.Part(part); status {
 		case snapshot.OK, snapshot.Absent:
 		case snapshot.Partial:
-			gaps = append(gaps, section+" was read in part: "+strings.Join(reasonsOf(cov, part), "; "))
+			if gap := section + " was read in part: " + strings.Join(reasonsOf(cov, part), "; "); !slices.Contains(gaps, gap) { // of two parts it can be the same
+				gaps = append(gaps, gap)
+			}
 		default: // denied, error, and whatever else is none of these
 			return nil, section + " was not read: " + strings.Join(cov.Reasons, "; ")
 		}

@@ -48,6 +48,14 @@ func TestWindowsOpenings(t *testing.T) {
 	}
 }
 
+// TestGapOfTwoPartsIsToldOnce: a section of which a check reads two parts lacks what it lacks once.
+func TestGapOfTwoPartsIsToldOnce(t *testing.T) {
+	s := &snapshot.Snapshot{Coverage: []snapshot.Coverage{{Collector: "processes", Status: snapshot.Partial, Reasons: []string{"15 could not be read"}}}}
+	if gaps, unread := missed(s, nil, []string{"processes.power", "processes.programs"}); len(gaps) != 1 || unread != "" {
+		t.Errorf("%q %q", gaps, unread)
+	}
+}
+
 // TestReasonsOfAPart: what was not seen of a part is told for it, and for another section as a whole.
 func TestReasonsOfAPart(t *testing.T) {
 	c := snapshot.Coverage{Status: snapshot.Partial, Parts: []string{"smb", "rdp"}, Reasons: []string{"rdp: a", "smb: b"}}
