@@ -91,8 +91,11 @@ func makeWindows(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt 
 // localRules warns where a policy makes that rules of the host count for nothing.
 func (p *Plan) localRules(s *snapshot.Snapshot) {
 	for _, x := range mpssvc.EffectiveSettings(&s.Windows.Firewall) {
-		if !x.Merge {
+		switch {
+		case !x.Merge:
 			p.Warnings = append(p.Warnings, fmt.Sprintf("on the %s profile rules of the host count for nothing (AllowLocalPolicyMerge is 0): make them in the policy instead", x.Profile))
+		case x.NoUserPorts:
+			p.Warnings = append(p.Warnings, fmt.Sprintf("on the %s profile rules of the host for ports may count for nothing (AllowUserPrefMerge of GloballyOpenPorts is 0): make them in the policy instead", x.Profile))
 		}
 	}
 }

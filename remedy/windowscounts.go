@@ -16,7 +16,7 @@ func taking(w *snapshot.Windows, v4 bool) (list []uint64) {
 	}
 	for _, s := range mpssvc.EffectiveSettings(&w.Firewall) {
 		n := mpssvc.ProfileID(s.Profile)
-		if s.On && s.Merge && s.Doubt == "" && enforced(&w.Filters, n, v4, s.Blocks) {
+		if s.On && s.Merge && !s.NoUserPorts && s.Doubt == "" && enforced(&w.Filters, n, v4, s.Blocks) {
 			list = append(list, n)
 		}
 	}

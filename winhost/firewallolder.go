@@ -167,6 +167,8 @@ func (s *Source) standard(out *snapshot.WindowsFirewall) {
 		{"EnableFirewall", std.EnableFirewall, own.EnableFirewall, local.EnableFirewall, 1},
 		{"DefaultInboundAction", std.DefaultInboundAction, own.DefaultInboundAction, local.DefaultInboundAction, 1},
 		{"DoNotAllowExceptions", std.DoNotAllowExceptions, own.DoNotAllowExceptions, local.DoNotAllowExceptions, 0},
+		{"AuthorizedApplications", std.AuthApps, own.AuthApps, local.AuthApps, 1},
+		{"GloballyOpenPorts", std.GlobalPorts, own.GlobalPorts, local.GlobalPorts, 1},
 	} {
 		now := x.normal
 		if x.local != nil {

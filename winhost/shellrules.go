@@ -93,6 +93,7 @@ func (s *Shell) profiles() (list []snapshot.FirewallProfile, active bool) {
 		o := all[i]
 		p.EnableFirewall, p.DefaultInboundAction, p.DefaultOutboundAction = boolean(o, "enabled"), action(o, "defaultinboundaction"), action(o, "defaultoutboundaction")
 		p.AllowLocalPolicyMerge = boolean(o, "allowlocalfirewallrules")
+		p.AuthApps, p.GlobalPorts = boolean(o, "allowuserapps"), boolean(o, "allowuserports")
 		in := boolean(o, "allowinboundrules")
 		if in != nil {
 			shielded := 1 - *in

@@ -383,6 +383,7 @@ func TestOlderPolicies(t *testing.T) {
 		"on":                    {key("StandardProfile", `"EnableFirewall"=dword:00000001`), "", ""},
 		"off, and a public one": {key("StandardProfile", `"EnableFirewall"=dword:00000000`) + key("PublicProfile", `"EnableFirewall"=dword:00000001`), "", ""},
 		"open":                  {key("StandardProfile", `"DefaultInboundAction"=dword:00000000`), "DefaultInboundAction of StandardProfile", ""},
+		"no rules for ports":    {key(`StandardProfile\GloballyOpenPorts`, `"AllowUserPrefMerge"=dword:00000000`), "GloballyOpenPorts of StandardProfile", ""},
 		"its own rules":         {key("StandardProfile", `"AllowLocalPolicyMerge"=dword:00000000`), "", "AllowLocalPolicyMerge of StandardProfile"},
 	} {
 		st := snapshotOf(t, text("a.reg", head+c.reg)).Windows.Firewall.Stores[1]

@@ -265,7 +265,10 @@ func (c *compiler) profilesOf(r *Rule) [][]snapshot.WindowsProfile {
 		case r.Profiles != nil && !slices.Contains(r.Profiles, s.Profile):
 		case s.Doubt != "": // of these alone it is not known
 			unsure = append(unsure, s.Profile)
-		case s.On && (s.Merge || !local):
+		case !s.On || local && !s.Merge:
+		case s.doubtOf(r) != "":
+			unsure = append(unsure, s.Profile)
+		default:
 			in = append(in, s.Profile)
 		}
 	}
@@ -296,8 +299,8 @@ func (c *compiler) family(r *Rule, v4 bool, in []snapshot.WindowsProfile) {
 	for _, p := range in {
 		f.Conditions = append(f.Conditions, number(wfp.OriginalProfile, wfp.Equal, profileID(p)))
 		for _, s := range c.policy.Settings {
-			if s.Profile == p && s.Doubt != "" {
-				f.Doubt = cmp.Or(f.Doubt, s.Doubt)
+			if s.Profile == p {
+				f.Doubt = cmp.Or(f.Doubt, s.doubtOf(r))
 			}
 		}
 	}

@@ -18,7 +18,9 @@ type Settings struct {
 	Merge bool
 	// MergeIPsec says that its rules of connection security do.
 	MergeIPsec bool
-	Disabled   []string // interfaces that are not filtered, GUID in braces, lower case
+	// NoUserApps and NoUserPorts say that rules of the local store for programs, and those for ports, may not count.
+	NoUserApps, NoUserPorts bool
+	Disabled                []string // interfaces that are not filtered, GUID in braces, lower case
 	// ByPolicy are those of EnableFirewall, DefaultInboundAction and DisabledInterfaces that a policy sets: what is set on the host does not count.
 	ByPolicy []string
 	// Doubt is why they are not known.
@@ -53,6 +55,8 @@ func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
 		on := pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.EnableFirewall })
 		inbound := pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.DefaultInboundAction })
 		s.On, s.Blocks, s.Merge, s.MergeIPsec = on == nil || *on != 0, inbound == nil || *inbound != 0, true, true
+		s.NoUserApps = off(pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.AuthApps }))
+		s.NoUserPorts = off(pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.GlobalPorts }))
 		for _, name := range []snapshot.FirewallStoreName{snapshot.StoreGPO, snapshot.StoreMDM, snapshot.StoreLocal} {
 			x := settingsOf(f, name, p)
 			if x == nil {
@@ -86,6 +90,24 @@ func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
 	return out
 }
 
+func off(v *uint32) bool { return v != nil && *v == 0 }
+
+// doubtOf is why it is not known what a rule does in the profile. Rules of the host for programs and for ports are "ignored and not enforced" where
+// AllowUserPrefMerge of AuthorizedApplications and of GloballyOpenPorts is 0 (MS-FASP 2.2.38): which rules are such no document says.
+func (s *Settings) doubtOf(r *Rule) string {
+	const may = "whether rules of the host for %s count on the %s profile is not known: AllowUserPrefMerge of %s is 0"
+	ports := r.App == "" || !r.Local.empty()
+	switch {
+	case s.Doubt != "" || r.Store != snapshot.StoreLocal:
+		return s.Doubt
+	case s.NoUserApps && r.App != "":
+		return fmt.Sprintf(may, "programs", s.Profile, "AuthorizedApplications")
+	case s.NoUserPorts && ports:
+		return fmt.Sprintf(may, "ports", s.Profile, "GloballyOpenPorts")
+	}
+	return ""
+}
+
 // byPolicy notes what a store of policies sets.
 func (s *Settings) byPolicy(x *snapshot.FirewallProfile, interfaces bool) {
 	for _, v := range []struct {
@@ -116,6 +138,8 @@ func (s *Settings) disputed(f *snapshot.WindowsFirewall) string {
 		{"EnableFirewall", a.EnableFirewall, b.EnableFirewall},
 		{"DefaultInboundAction", a.DefaultInboundAction, b.DefaultInboundAction},
 		{"AllowLocalPolicyMerge", a.AllowLocalPolicyMerge, b.AllowLocalPolicyMerge},
+		{"AllowUserPrefMerge of AuthorizedApplications", a.AuthApps, b.AuthApps},
+		{"AllowUserPrefMerge of GloballyOpenPorts", a.GlobalPorts, b.GlobalPorts},
 	} {
 		if x.a != nil && x.b != nil && (*x.a == 0) != (*x.b == 0) {
 			return x.name
