@@ -214,6 +214,9 @@ func (b *builder) exposeWindows(l *snapshot.WindowsListener, svc *DocWindowsServ
 			e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
 		}
 		list = append(list, e)
+		if why := b.unserved(svc, o, a.V4); why != "" && a.Verdict == packet.Reachable { // the connection opens, which the exposure says
+			e.Verdict, e.Because = string(packet.Unknown), []finding.Cause{{Text: why}}
+		}
 		joined.answer(&e, o.Local, a.Restricted, nil)
 		v := a.Verdict
 		if a.Registry != nil {
