@@ -52,6 +52,7 @@ type Rule struct {
 type Ports struct {
 	Ranges   [][2]uint16
 	Keywords []string
+	turned   bool // a range runs backwards
 }
 
 func (p *Ports) empty() bool { return len(p.Ranges) == 0 && len(p.Keywords) == 0 }
@@ -62,6 +63,7 @@ type Addrs struct {
 	Words4   []string
 	Words6   []string
 	restrict bool
+	turned   bool // a range runs backwards
 }
 
 // bounds of a rule that is read.
@@ -109,6 +111,9 @@ func ParseRule(store snapshot.FirewallStoreName, id, text string) (*Rule, error)
 	}
 	if r.Peers && !r.Secure { // the service takes no list of peers that nobody authenticates
 		r.doubt("peers without IPsec")
+	}
+	if r.Local.turned || r.Remote.turned || r.LocalAddrs.turned || r.RemoteAddrs.turned { // MS-FASP 2.2.12, 2.2.5: no rule has one; whether the service takes it without is not known
+		r.doubt("a range that runs backwards")
 	}
 	if !directed {
 		r.doubt("no direction")
@@ -250,9 +255,12 @@ func (p *Ports) add(value string) {
 	if ranged && err == nil {
 		b, err = strconv.ParseUint(last, 10, 16)
 	}
-	if err != nil || b < a {
+	if err != nil {
 		p.Keywords = append(p.Keywords, value)
 		return
+	}
+	if b < a {
+		a, b, p.turned = b, a, true
 	}
 	p.Ranges = append(p.Ranges, [2]uint16{uint16(a), uint16(b)})
 }
@@ -260,6 +268,11 @@ func (p *Ports) add(value string) {
 func (a *Addrs) add(value string, v4 bool) {
 	a.restrict = true
 	r, ok := parseRange(value)
+	if first, last, ranged := strings.Cut(value, "-"); !ok && ranged {
+		if r, ok = parseRange(last + "-" + first); ok {
+			a.turned = true
+		}
+	}
 	switch {
 	case ok && v4 && r.From.Is4():
 		a.V4 = append(a.V4, r)
