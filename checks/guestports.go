@@ -222,11 +222,14 @@ func guestPortOf(list []guestPort, sk *snapshot.Socket) int {
 // leadToGuests notes of sockets to which port of a guest their owners pass connections on. What a user's own program does not tell leaves nothing open
 // about the host.
 func leadToGuests(sec *snapshot.Listeners, procs []*process, out *Outcome) {
-	by := map[int][]guestPort{}
+	by, emulated := map[int][]guestPort{}, map[int]*process{}
 	for _, p := range procs {
 		list, whole := guestPorts(p)
 		if len(list) > 0 {
 			by[p.PID] = list
+		}
+		if emulators.MatchString(p.exeBase()) && p.ExeWord.Trusted() && p.UID == 0 && userNetwork(p.argv) {
+			emulated[p.PID] = p
 		}
 		if !whole && p.ExeWord.Trusted() && p.UID == 0 {
 			out.partialIn("ip", "to which ports of its guest %s passes connections on is in a file or in arguments that are not read", p.exeBase())
@@ -234,9 +237,44 @@ func leadToGuests(sec *snapshot.Listeners, procs []*process, out *Outcome) {
 	}
 	for i := range sec.Sockets {
 		for _, o := range sec.Sockets[i].Owners {
-			if n := guestPortOf(by[o.PID], &sec.Sockets[i]); n != 0 {
-				sec.Sockets[i].GuestPort = n
+			sk := &sec.Sockets[i]
+			if n := guestPortOf(by[o.PID], sk); n != 0 {
+				sk.GuestPort = n
+			} else if p := emulated[o.PID]; p != nil && sk.Proto == "tcp" && !tellsPort(p, sk.Port) { // those of UDP may be what the guest itself sends from
+				out.partialIn("ip", "no option of %s names its port %d: its monitor may have had it pass connections on to a guest (hostfwd_add), to which port is not seen", p.exeBase(), sk.Port)
 			}
 		}
 	}
+}
+
+// userNetwork says of the options of QEMU that its guest has a network of user mode, which it has without any (qemu(1), -nic).
+func userNetwork(argv []string) bool {
+	named := false
+	for _, o := range qemuOptions(argv) {
+		switch o[0] {
+		case "nodefaults":
+			named = true
+		case "netdev", "nic", "net":
+			named = true
+			var v struct {
+				Type string `json:"type"`
+			}
+			if o[1] == "user" || strings.HasPrefix(o[1], "user,") || qemuValue(o[1], "type") == "user" || json.Unmarshal([]byte(o[1]), &v) == nil && v.Type == "user" {
+				return true
+			}
+		}
+	}
+	return !named
+}
+
+// tellsPort says whether an option of QEMU has a port for something.
+func tellsPort(p *process, port int) bool {
+	servers, _ := qemuServers(p)
+	if slices.ContainsFunc(servers, func(s snapshot.ManagedServer) bool { return slices.Contains(s.Ports, port) }) {
+		return true
+	}
+	text := strconv.Itoa(port)
+	return slices.ContainsFunc(p.argv, func(arg string) bool {
+		return slices.Contains(strings.FieldsFunc(arg, func(r rune) bool { return r < '0' || r > '9' }), text)
+	})
 }

@@ -85,3 +85,28 @@ func TestUnreadPortsOfGuests(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestPortsOfMonitors: a monitor has QEMU pass on what no option tells (hostfwd_add): a socket that none explains is a gap where there is such a network.
+func TestPortsOfMonitors(t *testing.T) {
+	for argv, want := range map[string]int{
+		"-netdev user,id=n":                1,
+		`-netdev {"type":"user","id":"n"}`: 1,
+		"-m 1G":                            1, // the network that is there without an option
+		"-nic none":                        0,
+		"-nodefaults -netdev tap,id=n":     0,
+		"-netdev user,id=n,hostfwd=tcp::15985-:5985":    0,
+		"-nic user -vnc :10085":                         0,
+		"-nic user -monitor tcp:127.0.0.1:15985,server": 0,
+		"-nic user -chardev socket,id=c,port=15985":     0,
+	} {
+		p := &process{argv: append([]string{"kvm"}, strings.Fields(argv)...)}
+		p.Exe, p.PID, p.ExeWord = "/usr/bin/kvm", 7, snapshot.Word{By: snapshot.ByRoot}
+		out := new(Outcome)
+		leadToGuests(&snapshot.Listeners{Sockets: []snapshot.Socket{
+			{Proto: "tcp", Addr: "0.0.0.0", Port: 15985, Owners: []snapshot.Owner{{PID: 7}}}, {Proto: "udp", Addr: "0.0.0.0", Port: 40001, Owners: []snapshot.Owner{{PID: 7}}},
+		}}, []*process{p}, out)
+		if len(out.reasons) != want {
+			t.Errorf("%s: %q", argv, out.reasons)
+		}
+	}
+}
