@@ -153,10 +153,14 @@ var accountSIDs = map[string]string{
 	`nt authority\networkservice`: networkService, `nt authority\local service`: localService, `nt authority\network service`: networkService,
 }
 
+// mayHave are groups that tokens of the system and of services were seen to have: users, those on the host (S-1-2-0) and at its console (S-1-2-1), and
+// of this organization. No document says that all do.
+var mayHave = []string{"S-1-5-32-545", "S-1-2-0", "S-1-2-1", "S-1-5-15", service}
+
 // token is what is known of the token of the process that listens.
 func token(w *snapshot.Windows, l *snapshot.WindowsListener) wfp.Fact {
 	if l.PID == systemPID {
-		return wfp.Fact{SIDs: []string{everyone, authenticated, localSystem, administrators}}
+		return wfp.Fact{SIDs: []string{everyone, authenticated, localSystem, administrators}, May: mayHave}
 	}
 	for i := range w.Processes.List {
 		p := &w.Processes.List[i]
@@ -183,7 +187,10 @@ func token(w *snapshot.Windows, l *snapshot.WindowsListener) wfp.Fact {
 			f.SIDs = append(f.SIDs, mpssvc.ServiceSID(name))
 		}
 		if sid := accountSIDs[strings.ToLower(w.Services.List[at].Account)]; sid != "" {
-			f.SIDs, f.More = append(f.SIDs, sid), ""
+			f.SIDs, f.More, f.May = append(f.SIDs, sid), "", mayHave
+			if sid == localSystem {
+				f.SIDs = append(f.SIDs, administrators)
+			}
 		}
 	}
 	if len(names) > 0 { // of another program it is not known: it may be the child of a service, and has its token

@@ -117,9 +117,14 @@ func TestTokens(t *testing.T) {
 		"D:(A;;GA;;;sy)":                       yes,
 		"D:(D;;CC;;;S-1-5-80-7)(A;;CC;;;WD)":   yes,
 		"D:(XD;;CC;;;WD;(a))(A;;CC;;;S-1-1-0)": maybe,
+		"D:(A;;CC;;;BU)":                       maybe, // it may have that group
+		"D:(D;;CC;;;S-1-2-1)(A;;CC;;;WD)":      maybe,
+		"D:(A;;CC;;;DA)":                       maybe, // a group of the domain has another SID on each
+		"D:(A;;CC;;;RD)":                       no,
+		"D:(A;;CC;;;WD)(A;;CC;;;BU)":           yes,
 	} {
 		c := Condition{Field: User, Match: Equal, Value: Value{Kind: SDDL, Text: sddl}}
-		if got, _ := c.holds(Fact{SIDs: []string{"S-1-1-0", "S-1-5-18"}}, true); got != want {
+		if got, _ := c.holds(Fact{SIDs: []string{"S-1-1-0", "S-1-5-18"}, May: []string{"S-1-5-32-545", "S-1-2-1"}}, true); got != want {
 			t.Errorf("%s: %d, want %d", sddl, got, want)
 		}
 	}

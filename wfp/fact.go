@@ -1,6 +1,7 @@
 package wfp
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,8 +19,9 @@ type Fact struct {
 	OpenWhy string `json:"openWhy,omitempty"`
 	// Ends is how the text ends of a value that is not known otherwise.
 	Ends string `json:"ends,omitempty"`
-	// SIDs are those of a token; More is why it may have others besides, of which none begin with Told.
+	// SIDs are those of a token; More is why it may have others besides, of which none begin with Told. May are some that it may have in any case.
 	SIDs []string `json:"sids,omitempty"`
+	May  []string `json:"may,omitempty"`
 	More string   `json:"more,omitempty"`
 	Told string   `json:"told,omitempty"`
 }
@@ -194,7 +196,7 @@ func (c *Condition) token(f Fact) (truth, string) {
 			t = is(e.allow)
 			break
 		}
-		may[result], why = true, f.More
+		may[result], why = true, cmp.Or(f.More, "whether the token of the listener has "+e.sid+" is not known")
 		if e.conditional {
 			why = "an entry of the security descriptor has a condition"
 		}
@@ -211,6 +213,9 @@ func (c *Condition) token(f Fact) (truth, string) {
 func (e *entry) about(f Fact) truth {
 	if slices.Contains(f.SIDs, e.sid) {
 		return yes
+	}
+	if slices.Contains(f.May, e.sid) || !strings.HasPrefix(e.sid, "S-") { // letters that stand for a group of the domain or the host
+		return maybe
 	}
 	if f.More == "" || f.Told != "" && strings.HasPrefix(e.sid, f.Told) {
 		return no

@@ -1,6 +1,7 @@
 package wfp
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -21,42 +22,13 @@ const (
 	maxEntries = 1000
 )
 
-// wellKnown are the SIDs that SDDL has two letters for (MS-DTYP 2.5.1.1).
-func wellKnown(s string) string {
-	switch strings.ToUpper(s) {
-	case "WD":
-		return "S-1-1-0"
-	case "AN":
-		return "S-1-5-7"
-	case "AU":
-		return "S-1-5-11"
-	case "SY":
-		return "S-1-5-18"
-	case "LS":
-		return "S-1-5-19"
-	case "NS":
-		return "S-1-5-20"
-	case "BA":
-		return "S-1-5-32-544"
-	case "BU":
-		return "S-1-5-32-545"
-	case "IU":
-		return "S-1-5-4"
-	case "SU":
-		return "S-1-5-6"
-	case "NU":
-		return "S-1-5-2"
-	case "AC":
-		return "S-1-15-2-1"
-	case "OW":
-		return "S-1-3-4"
-	case "WR":
-		return "S-1-5-33"
-	case "RC":
-		return "S-1-5-12"
-	default:
-		return strings.ToUpper(s)
-	}
+// wellKnown are the SIDs that SDDL has two letters for (MS-DTYP 2.5.1.1), of those that are the same on every machine.
+var wellKnown = map[string]string{
+	"AC": "S-1-15-2-1", "AN": "S-1-5-7", "AO": "S-1-5-32-548", "AU": "S-1-5-11", "BA": "S-1-5-32-544", "BG": "S-1-5-32-546", "BO": "S-1-5-32-551",
+	"BU": "S-1-5-32-545", "CG": "S-1-3-1", "CO": "S-1-3-0", "ED": "S-1-5-9", "ER": "S-1-5-32-573", "HA": "S-1-5-32-578", "IS": "S-1-5-32-568",
+	"IU": "S-1-5-4", "LS": "S-1-5-19", "LU": "S-1-5-32-559", "MU": "S-1-5-32-558", "NO": "S-1-5-32-556", "NS": "S-1-5-20", "NU": "S-1-5-2",
+	"OW": "S-1-3-4", "PO": "S-1-5-32-550", "PS": "S-1-5-10", "PU": "S-1-5-32-547", "RC": "S-1-5-12", "RD": "S-1-5-32-555", "RE": "S-1-5-32-552",
+	"RM": "S-1-5-32-580", "RU": "S-1-5-32-554", "SO": "S-1-5-32-549", "SU": "S-1-5-6", "SY": "S-1-5-18", "WD": "S-1-1-0", "WR": "S-1-5-33",
 }
 
 // parseSDDL reads the discretionary list of a security descriptor (MS-DTYP 2.5.1). It is nil where the text has none.
@@ -122,7 +94,8 @@ func parseEntry(s string) (*entry, error) {
 	if len(p) < 6 {
 		return nil, errors.New("an entry has too few parts")
 	}
-	e := &entry{sid: wellKnown(p[5]), conditional: len(p) == 7}
+	e := &entry{sid: strings.ToUpper(p[5]), conditional: len(p) == 7}
+	e.sid = cmp.Or(wellKnown[e.sid], e.sid)
 	switch p[0] {
 	case "A", "XA", "OA":
 		e.allow = true

@@ -114,6 +114,11 @@ func (w *world) facts(v4 bool) wfp.Facts {
 		f[wfp.User] = wfp.Fact{SIDs: f[wfp.User].SIDs, More: "its groups were not read", Told: w.pick("", "S-1-5-80-")}
 	}
 	if w.IntN(3) == 0 {
+		u := f[wfp.User]
+		u.May = []string{w.pick("S-1-5-80-1", "S-1-5-18", "S-1-5-20")}
+		f[wfp.User] = u
+	}
+	if w.IntN(3) == 0 {
 		f[wfp.Flags] = wfp.Fact{Number: f[wfp.Flags].Number, Open: uint64(w.IntN(8)), OpenWhy: "IPsec"}
 	}
 	if w.IntN(4) == 0 {

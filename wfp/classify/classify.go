@@ -403,7 +403,7 @@ func oneEntry(p []string, f wfp.Fact, out map[bool]bool) (end bool, err error) {
 	case has && len(p) == 6:
 		out[allow] = true
 		return true, nil
-	case has, f.More != "" && (f.Told == "" || !strings.HasPrefix(sid, f.Told)):
+	case has, slices.Contains(f.May, sid), sid[:min(2, len(sid))] != "S-", f.More != "" && (f.Told == "" || !strings.HasPrefix(sid, f.Told)):
 		out[allow] = true
 	}
 	return false, nil
@@ -424,6 +424,10 @@ func matchRight(s string) bool {
 
 // letters are the abbreviations of SDDL (MS-DTYP 2.5.1.1) that stand for the same SID on every machine.
 var letters = map[string]string{
-	"WD": "S-1-1-0", "AN": "S-1-5-7", "AU": "S-1-5-11", "SY": "S-1-5-18", "LS": "S-1-5-19", "NS": "S-1-5-20", "BA": "S-1-5-32-544",
-	"BU": "S-1-5-32-545", "IU": "S-1-5-4", "SU": "S-1-5-6", "NU": "S-1-5-2", "AC": "S-1-15-2-1", "OW": "S-1-3-4", "WR": "S-1-5-33", "RC": "S-1-5-12",
+	"WD": "S-1-1-0", "CO": "S-1-3-0", "CG": "S-1-3-1", "OW": "S-1-3-4", "NU": "S-1-5-2", "IU": "S-1-5-4", "SU": "S-1-5-6", "AN": "S-1-5-7",
+	"ED": "S-1-5-9", "PS": "S-1-5-10", "AU": "S-1-5-11", "RC": "S-1-5-12", "SY": "S-1-5-18", "LS": "S-1-5-19", "NS": "S-1-5-20", "WR": "S-1-5-33",
+	"BA": "S-1-5-32-544", "BU": "S-1-5-32-545", "BG": "S-1-5-32-546", "PU": "S-1-5-32-547", "AO": "S-1-5-32-548", "SO": "S-1-5-32-549",
+	"PO": "S-1-5-32-550", "BO": "S-1-5-32-551", "RE": "S-1-5-32-552", "RU": "S-1-5-32-554", "RD": "S-1-5-32-555", "NO": "S-1-5-32-556",
+	"MU": "S-1-5-32-558", "LU": "S-1-5-32-559", "IS": "S-1-5-32-568", "ER": "S-1-5-32-573", "HA": "S-1-5-32-578", "RM": "S-1-5-32-580",
+	"AC": "S-1-15-2-1",
 }
