@@ -94,6 +94,14 @@ func TestRules(t *testing.T) {
 		w.Firewall.Stores = append(w.Firewall.Stores, snapshot.FirewallStore{Store: snapshot.StoreMDM, Read: present("registry"), Profiles: []snapshot.FirewallProfile{p}})
 		return w
 	}
+	static := func(w *snapshot.Windows, rules ...string) *snapshot.Windows {
+		st := snapshot.FirewallStore{Store: snapshot.StoreStatic, Read: present("registry")}
+		for i, r := range rules {
+			st.Rules = append(st.Rules, snapshot.FirewallRule{ID: string(rune('a' + i)), Text: r})
+		}
+		w.Firewall.Stores = append(w.Firewall.Stores, st)
+		return w
+	}
 	private, public := snapshot.ProfilePrivate, snapshot.ProfilePublic
 	for name, c := range map[string]struct {
 		w             *snapshot.Windows
@@ -181,9 +189,20 @@ func TestRules(t *testing.T) {
 			nil,
 			[]string{"lan>winrm", "internet>winrm", "far6>winrm", "neighbour6>winrm"},
 		},
-		"a service turns it off":        {mdm(host(), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(0))}), []string{"wsl>*"}, nil},
-		"a policy and a service differ": {mdm(gpo(host(), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(1))}), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(0))}), nil, []string{"wsl>*"}},
-		"they differ in merging":        {mdm(gpo(host(winrm), snapshot.FirewallProfile{Profile: public, AllowLocalPolicyMerge: new(uint32(0))}), snapshot.FirewallProfile{Profile: public, AllowLocalPolicyMerge: new(uint32(1))}), []string{"lan>winrm", "internet>winrm", "far6>winrm", "neighbour6>winrm"}, []string{"wsl>*"}},
+		"a service that is hardened": {
+			static(host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|"), `V2.0|Action=Block|Dir=in|App=%SystemRoot%\System32\svchost.exe|Svc=TermService|Name=Block any other|`,
+				`V2.0|Action=Block|Dir=In|LPort=1-553,555-8553,8555-65535|Protocol=tcp|App=%ProgramFiles%\nodejs\node.exe|`, `V2.0|Action=Block|Active=FALSE|Dir=In|LPort=445|Protocol=6|`),
+			[]string{"wsl>winrm", "wsl>smb", "wsl>https", "wsl>rpc"},
+			nil,
+		},
+		"what it may before what it may not": {
+			static(host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=3389|"), `v2.0|Action=Allow|Dir=In|LPort=22,3380-3390|Protocol=TCP|App=%SystemRoot%\system32\svchost.exe|Svc=TermService|`,
+				`V2.0|Action=Block|Dir=In|App=%SystemRoot%\system32\svchost.exe|Svc=TermService|`), []string{"wsl>rdp"}, nil,
+		},
+		"a list of ports in a rule of the host": {host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=445,3000-4000|"), nil, []string{"wsl>smb", "wsl>rdp"}},
+		"a service turns it off":                {mdm(host(), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(0))}), []string{"wsl>*"}, nil},
+		"a policy and a service differ":         {mdm(gpo(host(), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(1))}), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(0))}), nil, []string{"wsl>*"}},
+		"they differ in merging":                {mdm(gpo(host(winrm), snapshot.FirewallProfile{Profile: public, AllowLocalPolicyMerge: new(uint32(0))}), snapshot.FirewallProfile{Profile: public, AllowLocalPolicyMerge: new(uint32(1))}), []string{"lan>winrm", "internet>winrm", "far6>winrm", "neighbour6>winrm"}, []string{"wsl>*"}},
 		"a policy of an older kind": {
 			host("v2.0|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=5985|OlderPolicy=TRUE|"), nil, []string{"wsl>winrm"},
 		},

@@ -86,7 +86,7 @@ func ParseRule(store snapshot.FirewallStoreName, id, text string) (*Rule, error)
 	if _, err := strconv.Atoi(major); !ok || !dotted || err != nil || len(fields) > maxFields {
 		return nil, fmt.Errorf("read the rule %s: it does not begin with a version", id)
 	}
-	r := &Rule{Store: store, ID: id, Protocol: anyProtocol}
+	r := &Rule{Store: store, ID: id, Protocol: anyProtocol, Active: hardens(store)} // rules that harden services have no Active, and hold
 	directed := false
 	for _, f := range fields[1:] {
 		if f == "" {
@@ -178,14 +178,17 @@ func (r *Rule) packets(key, value string) bool {
 	switch key {
 	case "protocol":
 		n, err := strconv.Atoi(value)
+		if word, ok := map[string]int{"tcp": 6, "udp": 17}[strings.ToLower(value)]; ok && hardens(r.Store) {
+			n, err = word, nil
+		}
 		if r.Protocol = n; err != nil || n < 0 || n > anyProtocol {
 			r.Protocol = anyProtocol
 			r.doubt("the protocol %q", value)
 		}
 	case "lport", "lport2_10", "lport2_20", "lport2_24", "lport2_28", "lport2_29":
-		r.Local.add(value)
+		r.ports(&r.Local, value)
 	case "rport", "rport2_10", "rport2_20":
-		r.Remote.add(value)
+		r.ports(&r.Remote, value)
 	case "icmp4", "icmp6":
 		kind, code, _ := strings.Cut(value, ":")
 		n, err := strconv.Atoi(kind)
@@ -246,6 +249,23 @@ func (r *Rule) narrow(key, value string) bool {
 		return false
 	}
 	return true
+}
+
+// hardens says of a store that its rules are what Windows has for its own services. They are written more freely: without Active, with names of
+// protocols, and with lists of ports (LPort=1-553,555-8553), which no document has.
+func hardens(store snapshot.FirewallStoreName) bool {
+	return store == snapshot.StoreStatic || store == snapshot.StoreConfigurable
+}
+
+// ports adds a port, a range or a keyword, or a list of them; whether rules of other stores may have one is not known.
+func (r *Rule) ports(p *Ports, value string) {
+	list := strings.Split(value, ",")
+	if len(list) > 1 && !hardens(r.Store) {
+		r.doubt("the list of ports %q", value)
+	}
+	for _, v := range list {
+		p.add(strings.TrimSpace(v))
+	}
 }
 
 func (p *Ports) add(value string) {
