@@ -189,6 +189,11 @@ func TestRules(t *testing.T) {
 			nil,
 			[]string{"lan>winrm", "internet>winrm", "far6>winrm", "neighbour6>winrm"},
 		},
+		"users who are left out": {
+			host("v2.33|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|", "v2.33|Action=Block|Active=TRUE|Dir=In|Protocol=6|LPort=5985|LUAuth=O:LSD:(D;;CC;;;S-1-5-21-1-2-3-1001)|"),
+			[]string{"wsl>smb", "wsl>rdp", "wsl>https", "wsl>rpc", "wsl>node"},
+			[]string{"wsl>winrm"},
+		},
 		"a service that is hardened": {
 			static(host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|"), `V2.0|Action=Block|Dir=in|App=%SystemRoot%\System32\svchost.exe|Svc=TermService|Name=Block any other|`,
 				`V2.0|Action=Block|Dir=In|LPort=1-553,555-8553,8555-65535|Protocol=tcp|App=%ProgramFiles%\nodejs\node.exe|`, `V2.0|Action=Block|Active=FALSE|Dir=In|LPort=445|Protocol=6|`),

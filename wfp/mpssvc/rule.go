@@ -162,6 +162,10 @@ func (r *Rule) who(key, value string) bool {
 	case "luown":
 		r.Users = append(r.Users, "D:(A;;CC;;;"+value+")")
 	case "luauth":
+		if list := strings.ToUpper(value); strings.Contains(list, "(D;") && !strings.Contains(list, "(A;") {
+			r.doubt("users who are left out, %q: whether it is about all others", value)
+			break
+		}
 		r.Users = append(r.Users, value)
 	case "apppkgid":
 		r.Package = value
