@@ -27,6 +27,10 @@ missing() { echo "$1: the kernel lacks: $2" >>$out/missing; }
 agent() { python3 /usr/local/bin/vllm serve m "$@" >>$out/agents.log 2>&1 & }
 in_netns() { n=$1; shift; ip netns exec $n python3 /usr/local/bin/vllm serve m "$@" >>$out/agents.log 2>&1 & }
 
+# until_true COMMAND...: waits for a state, a minute at most
+until_true() { for i in $(seq 600); do "$@" && return; sleep 0.1; done; echo "$*" >>$out/failed; }
+listens() { cat /proc/[0-9]*/net/tcp /proc/[0-9]*/net/tcp6 2>/dev/null | grep -qE ":$(printf %04X $1) 0+:0000 0A"; } # in whatever namespace
+
 image=$work/image; mkdir -p $image/usr $image/tmp
 for a in bin sbin lib lib64; do ln -s usr/$a $image/$a; done
 dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock --storage-driver vfs $options >$out/dockerd.log 2>&1 &
@@ -52,7 +56,7 @@ run --name several -p 8004:8104 $serve 8104
 for n in second third; do /usr/bin/docker network connect $n several; done
 scene several 8104 203.0.113.1:8004 $(for a in $(addr several); do echo $a:8104; done)
 if [ -z "$options" ]; then . $here/testdata/agents/others.sh; fi
-sleep 1.5
+while read -r n p; do until_true listens $p; done <$out/scenes
 # Who gets an answer: the external zone, and a container as a workload.
 ip netns exec ext python3 /usr/local/bin/connect.py external <$out/ask >$out/truth
 nsenter -t $(/usr/bin/docker inspect -f "{{.State.Pid}}" closed) -n python3 /usr/local/bin/connect.py workload <$out/ask >>$out/truth

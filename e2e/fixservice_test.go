@@ -209,7 +209,7 @@ ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 printf 'Include /etc/ssh/sshd_config.d/*.conf\nHostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin yes\nPidFile none\nAuthorizedKeysFile /etc/ssh/keys-of-%%u\n' >/etc/ssh/sshd_config
 /usr/sbin/sshd -D & pid=$!
 trap 'kill $pid' EXIT
-sleep 0.5
+for i in $(seq 600); do ss -Hltn | grep -q ':22 ' && break; sleep 0.1; done
 ` + bed.Program(t) + ` fix apply --layer service --confirm auto --config ` + config + ` || exit 1
 test ! -e /etc/ssh/sshd_config.d/00-ringfence.conf # nobody could log in
 cp /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/keys-of-root

@@ -104,9 +104,9 @@ scene podman 8125 203.0.113.1:8025 $(env -u DOCKER_HOST podman inspect -f "{{.Ne
 # A program that holds the other end: slirp4netns, pasta, a tun device.
 if [ -c /dev/net/tun ]; then
 	ip netns add slirp; in_netns slirp --host 0.0.0.0 --port 8126; slirped=$!
-	sleep 0.5
+	until_true listens 8126
 	slirp4netns --configure --netns-type=path --api-socket $work/slirp.sock /run/netns/slirp tap0 >>$out/run.log 2>&1 &
-	for i in $(seq 30); do [ -S $work/slirp.sock ] && break; sleep 0.1; done
+	until_true test -S $work/slirp.sock
 	python3 - <<P || echo "slirp4netns" >>$out/failed
 import json, socket
 s = socket.socket(socket.AF_UNIX); s.connect("$work/slirp.sock")
@@ -119,11 +119,12 @@ else missing slirp TUN; fi
 if [ -c /dev/net/tun ]; then
 	ip netns add pasta; in_netns pasta --host 0.0.0.0 --port 8127
 	pasta --config-net --runas 0 -f -t 8127 -u none -T none -U none --netns-only --netns /run/netns/pasta >>$out/run.log 2>&1 &
+	until_true grep -qE ":1FBF 0+:0000 0A" /proc/net/tcp /proc/net/tcp6 # port 8127
 	scene pasta 8127 203.0.113.1:8127
 else missing pasta TUN; fi
 if [ -c /dev/net/tun ]; then
 	ip netns add tun; ip netns exec tun python3 /usr/local/bin/tun.py &
-	sleep 0.5; ip -n tun addr add 10.45.0.2/24 dev tun0; ip -n tun link set tun0 up; ip -n tun link set lo up
+	until_true ip netns exec tun test -e /proc/sys/net/ipv4/conf/tun0; ip -n tun addr add 10.45.0.2/24 dev tun0; ip -n tun link set tun0 up; ip -n tun link set lo up
 	in_netns tun --host 0.0.0.0 --port 8128
 	scene tun 8128 10.45.0.2:8128
 else missing tun TUN; fi
