@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/judge"
@@ -114,6 +115,7 @@ func TestText(results []judge.TestResult, covered []judge.Covered, verbose bool)
 
 // lines are numbers of lines, those that follow each other as first-last.
 func lines(list []int) string {
+	list = slices.Compact(slices.Sorted(slices.Values(list))) // a rule and its condition can be of one line
 	var parts []string
 	for i := 0; i < len(list); {
 		j := i

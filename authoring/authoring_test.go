@@ -99,7 +99,7 @@ func TestWhatFailedIsTold(t *testing.T) {
 	if failed != 1 {
 		t.Errorf("%d failed", failed)
 	}
-	if got := lines([]int{1, 2, 3, 7, 9, 10}); got != "1-3, 7, 9-10" {
+	if got := lines([]int{1, 2, 3, 7, 7, 9, 10}); got != "1-3, 7, 9-10" {
 		t.Error(got)
 	}
 }
