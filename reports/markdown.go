@@ -91,15 +91,7 @@ func markdownReport(b *bytes.Buffer, r *finding.Report, budget int) {
 		}
 	}
 	b.WriteString(table("Findings", "| severity | finding | check |\n|---|---|---|\n", rows, end-b.Len()))
-	rows = rows[:0]
-	for i := range r.Results {
-		if e := (entry{r: r, res: &r.Results[i], open: leavesOpen(&r.Results[i])}); e.status() == finding.Unknown {
-			rows = append(rows, fmt.Sprintf("| %s | %s |\n", cell(e.res.ID), cell(upTo(e.message(), 500))))
-		}
-	}
-	for _, e := range carried(r) {
-		rows = append(rows, fmt.Sprintf("| %s | %s |\n", cell(e.res.ID), cell(upTo(e.message(), 500))))
-	}
+	b.WriteString(table("Waived", "| finding | check | why |\n|---|---|---|\n", waivedRows(r), (end-b.Len())/2))
 	for i, text := range assumed(r) {
 		line := "\n" + code(upTo(text, 500)) + "\n"
 		if b.Len()+len(line) > end-noteLength {
@@ -108,7 +100,43 @@ func markdownReport(b *bytes.Buffer, r *finding.Report, budget int) {
 		}
 		b.WriteString(line)
 	}
-	b.WriteString(table("Unknown", "| check | why |\n|---|---|\n", rows, end-b.Len()))
+	b.WriteString(table("Unknown", "| check | why |\n|---|---|\n", unknownRows(r), end-b.Len()))
+}
+
+// waivedRows are the findings that are accepted.
+func waivedRows(r *finding.Report) (rows []string) {
+	for i := range r.Results {
+		for j := range r.Results[i].Findings {
+			if f := &r.Results[i].Findings[j]; f.Waiver.Holds() {
+				rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", cell(upTo(f.Message, 500)), cell(r.Results[i].ID), cell(upTo(f.Waiver.String(), 500))))
+			}
+		}
+	}
+	return rows
+}
+
+// unknownRows are what is not known, the checks of one reason together.
+func unknownRows(r *finding.Report) []string {
+	var list []entry
+	for i := range r.Results {
+		if e := (entry{r: r, res: &r.Results[i], open: leavesOpen(&r.Results[i])}); e.status() == finding.Unknown {
+			list = append(list, e)
+		}
+	}
+	var order []string
+	by := map[string][]string{}
+	for _, e := range append(list, carried(r)...) {
+		why := cell(upTo(e.message(), 500))
+		if by[why] == nil {
+			order = append(order, why)
+		}
+		by[why] = append(by[why], cell(e.res.ID))
+	}
+	rows := make([]string, len(order))
+	for i, why := range order {
+		rows[i] = fmt.Sprintf("| %s | %s |\n", strings.Join(by[why], ", "), why)
+	}
+	return rows
 }
 
 // noteLength is the place that the line about what is left out needs.
