@@ -44,6 +44,9 @@ type Output struct {
 // ErrLinks is returned for a file with several hard links.
 var ErrLinks = errors.New("the file has several hard links, which replacing it would part: remove it first")
 
+// errNoDevice is of a name that no device has: a file would be in memory until the next boot, and was not what was meant.
+var errNoDevice = errors.New("there is no such device, and a file does not belong there: /dev/null and /dev/stdout are written to as they are")
+
 // OpenOutput opens a place to write to. Nothing is changed but that a temporary file is made beside a regular
 // one; Commit or Discard removes it.
 func OpenOutput(path string) (*Output, error) {
@@ -79,6 +82,8 @@ func (o *Output) open() error {
 	}
 	o.name = end.name
 	switch t := end.st.Mode & unix.S_IFMT; {
+	case end.none && o.dir.name == "/dev":
+		return errNoDevice
 	case end.none:
 		return o.create()
 	case t == unix.S_IFDIR:

@@ -184,6 +184,19 @@ func TestOutputOfDevicesAndFIFOs(t *testing.T) {
 	}
 }
 
+// TestOutputIsNoNewDevice: a name that no device has makes no file among the devices.
+func TestOutputIsNoNewDevice(t *testing.T) {
+	for _, path := range []string{"/dev/ringfence-nul", "/dev/../dev/ringfence-nul"} {
+		o, err := OpenOutput(path)
+		if err == nil {
+			o.Discard()
+		}
+		if !errors.Is(err, errNoDevice) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 // TestOutputToOwnDescriptor writes behind what is in a file already, as the shell's > does for /dev/stdout.
 func TestOutputToOwnDescriptor(t *testing.T) {
 	dir, _ := place(t)
