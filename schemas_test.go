@@ -59,6 +59,8 @@ var vocabularies = map[string][]string{
 	"finding.Coverage.Status":         {"ok", "partial", "denied", "absent", "error"},
 	"finding.Condition.State":         {"at rest", "used up", "by chance", "as sent", "at times", "entered"},
 	"finding.Exposure.Family":         {"ipv4", "ipv6"}, "finding.Forward.Family": {"ipv4", "ipv6"}, "finding.ForwardsLeftOut.Family": {"ipv4", "ipv6"},
+	"finding.Change.Severity": finding.Severities, "reports.rowResult.Severity": finding.Severities,
+	"reports.rowResult.Status": {finding.Fail, finding.Pass, finding.Unknown, finding.NotApplicable, finding.Waived},
 	"finding.Change.Class": {
 		finding.Wider, finding.New, finding.SeverityUp, finding.CoverageWorse, finding.Reopened, finding.Fixed, finding.CoverageMore,
 	}, "finding.Diff.Schema": {finding.DiffSchema},
@@ -95,6 +97,41 @@ func TestSchemasAreFresh(t *testing.T) {
 		if d := cmp.Diff(string(got), string(want)); d != "" {
 			t.Errorf("%s is stale (make update):\n%s", file, d)
 		}
+	}
+}
+
+// TestReportsAreDescribed: each field of what other programs read of an audit says what it is.
+func TestReportsAreDescribed(t *testing.T) {
+	var look func(path string, schema map[string]any)
+	look = func(path string, schema map[string]any) {
+		for name, v := range schema {
+			below, ok := v.(map[string]any)
+			if !ok {
+				continue
+			}
+			if name == "properties" {
+				for field, p := range below {
+					p, _ := p.(map[string]any)
+					if p["description"] == nil {
+						t.Errorf("%s.%s: no description", path, field)
+					}
+					look(path+"."+field, p)
+				}
+				continue
+			}
+			look(path, below)
+		}
+	}
+	for _, name := range []string{"report", "row", "diff", "fleet", "transition"} {
+		text, err := os.ReadFile("docs/" + name + ".schema.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var schema map[string]any
+		if err := json.Unmarshal(text, &schema); err != nil {
+			t.Fatal(err)
+		}
+		look(name, schema)
 	}
 }
 

@@ -22,9 +22,9 @@ const (
 
 // Assumption is what a threat model takes for granted, held against the host.
 type Assumption struct {
-	ID        string   `json:"id"`
-	Statement string   `json:"statement"`
-	Topics    []string `json:"topics,omitempty"`
+	ID        string   `json:"id"`               // its name in the register
+	Statement string   `json:"statement"`        // what is assumed
+	Topics    []string `json:"topics,omitempty"` // what it is about
 	Owner     string   `json:"owner,omitempty"`  // who answers for it
 	Review    string   `json:"review,omitempty"` // the last day, in UTC (2006-01-02), on which it counts without another look
 	Severity  string   `json:"severity"`         // of the finding if it is rejected
@@ -32,7 +32,7 @@ type Assumption struct {
 	IfFalse []string `json:"ifFalse,omitempty"`
 	// Supports are checks that pass only while it holds.
 	Supports []string `json:"supports,omitempty"`
-	Validity string   `json:"validity"`
+	Validity string   `json:"validity"` // confirmed, rejected or unconfirmed
 	// Open says of what is unconfirmed whether it was not seen, or is overdue or stale.
 	Open string `json:"open,omitempty"`
 	// Because is why it is not confirmed.
@@ -45,8 +45,8 @@ type Assumption struct {
 
 // Claim is one of the things that an assumption rests on.
 type Claim struct {
-	Says     string `json:"says"` // the claim in words
-	Validity string `json:"validity"`
+	Says     string `json:"says"`     // the claim in words
+	Validity string `json:"validity"` // confirmed, rejected or unconfirmed
 	// Grounds are what was asked of the host for it.
 	Grounds []Ground `json:"grounds"`
 }
@@ -56,7 +56,7 @@ type Ground struct {
 	Kind string `json:"kind"` // fact, check, reach, path or rego
 	// What is asked: the name of a fact, a check or a rule, or a question in words.
 	What     string `json:"what"`
-	Validity string `json:"validity"`
+	Validity string `json:"validity"` // confirmed, rejected or unconfirmed
 	// Evidence is what was seen, for or against it.
 	Evidence []string `json:"evidence,omitempty"`
 	Witness  string   `json:"witness,omitempty"` // a packet that refutes it
@@ -66,8 +66,8 @@ type Ground struct {
 
 // Under is an assumption that a check rests on: without it that nothing was found says nothing.
 type Under struct {
-	ID       string `json:"id"`
-	Validity string `json:"validity"`
+	ID       string `json:"id"`       // of the assumption
+	Validity string `json:"validity"` // confirmed, rejected or unconfirmed
 }
 
 // Add adds results, in the order of their ids.

@@ -28,26 +28,26 @@ const DiffSchema = "ringfence.diff/v1"
 // Diff is what changed on a host from one report to another.
 type Diff struct {
 	Schema string `json:"schema"` // ringfence.diff/v1
-	Host   Host   `json:"host"`
+	Host   Host   `json:"host"`   // of the new report
 	// Old and New are what was compared.
 	Old Snapshot `json:"old"`
-	New Snapshot `json:"new"`
+	New Snapshot `json:"new"` // what was judged now
 	// Notes say what makes the two hard to compare, such as other policies.
 	Notes     []string `json:"notes,omitempty"`
-	Changes   []Change `json:"changes"`
+	Changes   []Change `json:"changes"`   // the worst first
 	Unchanged int      `json:"unchanged"` // findings that are in both
 }
 
 // Change is one thing that is otherwise than before.
 type Change struct {
-	Class       string `json:"class"`
-	Check       string `json:"check,omitempty"`
-	Severity    string `json:"severity,omitempty"`
-	Object      string `json:"object"`
-	Message     string `json:"message"`
-	Zone        string `json:"zone,omitempty"`
-	Witness     string `json:"witness,omitempty"`
-	Fingerprint string `json:"fingerprint,omitempty"`
+	Class       string `json:"class"`                 // what kind of change it is
+	Check       string `json:"check,omitempty"`       // the check that tells it, if one does
+	Severity    string `json:"severity,omitempty"`    // of the finding that it is about
+	Object      string `json:"object"`                // what it is about: the key of a resource, a collector or a check
+	Message     string `json:"message"`               // the change in words
+	Zone        string `json:"zone,omitempty"`        // where packets come from, if it is about who reaches what
+	Witness     string `json:"witness,omitempty"`     // a packet that shows it
+	Fingerprint string `json:"fingerprint,omitempty"` // of the finding that it is about
 }
 
 // Worse says whether something is worse than before.

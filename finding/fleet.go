@@ -12,18 +12,18 @@ const FleetSchema = "ringfence.fleet/v1"
 
 // Fleet is a view of many hosts: what came of each, and of each check on all of them. What is missing or unknown stands first.
 type Fleet struct {
-	Schema string       `json:"schema"`
-	Counts FleetCounts  `json:"counts"`
-	Hosts  []FleetHost  `json:"hosts"`
-	Checks []FleetCheck `json:"checks"`
+	Schema string       `json:"schema"` // always ringfence.fleet/v1
+	Counts FleetCounts  `json:"counts"` // how many hosts came to what
+	Hosts  []FleetHost  `json:"hosts"`  // what came of each
+	Checks []FleetCheck `json:"checks"` // what came of each check
 }
 
 // FleetCounts counts hosts.
 type FleetCounts struct {
-	Hosts    int `json:"hosts"`
-	Missing  int `json:"missing"`
-	Refused  int `json:"refused"`
-	Judged   int `json:"judged"`
+	Hosts    int `json:"hosts"`    // all, but for older snapshots of them
+	Missing  int `json:"missing"`  // expected, and without a snapshot
+	Refused  int `json:"refused"`  // whose snapshot is no good
+	Judged   int `json:"judged"`   // of which there are answers
 	Older    int `json:"older"`    // snapshots of a host of which there is a newer one
 	Verified int `json:"verified"` // of those that were judged
 }
@@ -38,23 +38,23 @@ const (
 
 // FleetHost is a host, or a file that was to be about one.
 type FleetHost struct {
-	Name        string `json:"name"`
-	ID          string `json:"id,omitempty"`
-	State       string `json:"state"`
-	Reason      string `json:"reason,omitempty"` // why missing or refused
-	File        string `json:"file,omitempty"`
-	CollectedAt string `json:"collectedAt,omitempty"`
-	Snapshot    string `json:"snapshot,omitempty"` // digest
-	Trust       *Trust `json:"trust,omitempty"`
-	Worst       string `json:"worst,omitempty"` // severity
+	Name        string `json:"name"`                  // as the host calls itself, or its file is called
+	ID          string `json:"id,omitempty"`          // its machine id
+	State       string `json:"state"`                 // missing, refused, judged or older
+	Reason      string `json:"reason,omitempty"`      // why missing or refused
+	File        string `json:"file,omitempty"`        // that the snapshot is in
+	CollectedAt string `json:"collectedAt,omitempty"` // when it was seen (RFC 3339, UTC)
+	Snapshot    string `json:"snapshot,omitempty"`    // digest
+	Trust       *Trust `json:"trust,omitempty"`       // whether it is known who the snapshot is from
+	Worst       string `json:"worst,omitempty"`       // severity
 	// Findings are those that count, by severity.
 	Findings map[string]int `json:"findings,omitempty"`
-	Pass     int            `json:"pass"`
-	Fail     int            `json:"fail"`
+	Pass     int            `json:"pass"` // checks that passed
+	Fail     int            `json:"fail"` // checks that failed
 	// Unknown are the checks that leave something open, also those that failed.
 	Unknown       int      `json:"unknown"`
-	NotApplicable int      `json:"notApplicable"`
-	Waived        int      `json:"waived"`
+	NotApplicable int      `json:"notApplicable"`    // checks about what is not there
+	Waived        int      `json:"waived"`           // checks whose findings are accepted, or that are left out
 	Unseen        []string `json:"unseen,omitempty"` // collectors that did not see all
 
 	cells []Cell
@@ -63,38 +63,38 @@ type FleetHost struct {
 // FleetCheck is one check on all hosts that were judged: their names by its status there. Unknown also has hosts on which it
 // failed and left something open.
 type FleetCheck struct {
-	ID            string   `json:"id"`
-	Title         string   `json:"title"`
-	Severity      string   `json:"severity"` // the highest that it has on a host
-	Unknown       []string `json:"unknown"`
-	Fail          []string `json:"fail"`
-	Waived        []string `json:"waived"`
-	Pass          []string `json:"pass"`
-	NotApplicable []string `json:"notApplicable"`
+	ID            string   `json:"id"`            // area and name
+	Title         string   `json:"title"`         // what is wrong where it fails
+	Severity      string   `json:"severity"`      // the highest that it has on a host
+	Unknown       []string `json:"unknown"`       // hosts on which it leaves something open
+	Fail          []string `json:"fail"`          // hosts on which it failed
+	Waived        []string `json:"waived"`        // hosts on which what it found is accepted
+	Pass          []string `json:"pass"`          // hosts on which it passed
+	NotApplicable []string `json:"notApplicable"` // hosts without what it is about
 }
 
 // Trust says whether it is known who a snapshot is from. A signature shows which key signed it, and nothing about whether it is true.
 type Trust struct {
-	Verified bool   `json:"verified"`
+	Verified bool   `json:"verified"`         // the key of the signature is known to be of that host
 	Reason   string `json:"reason,omitempty"` // why it is not verified
 	Key      string `json:"key,omitempty"`    // fingerprint of the key that signed
 	// Principal is the name that the key is known by, By the file that says so.
 	Principal string `json:"principal,omitempty"`
-	By        string `json:"by,omitempty"`
+	By        string `json:"by,omitempty"` // the file that names the key
 }
 
 // Cell is what came of one check on one host.
 type Cell struct {
-	Check    string `json:"check"`
-	Status   string `json:"status"`
-	Severity string `json:"severity"`
+	Check    string `json:"check"`          // area and name
+	Status   string `json:"status"`         // what came of it
+	Severity string `json:"severity"`       // of the check, or of its worst finding
 	Open     bool   `json:"open,omitempty"` // it leaves something open
 }
 
 // Brief is a report without its details: what a view of many hosts is made of.
 type Brief struct {
-	Host     FleetHost `json:"host"`
-	Cells    []Cell    `json:"cells"`
+	Host     FleetHost `json:"host"`     // what came of it
+	Cells    []Cell    `json:"cells"`    // what came of each check
 	Accepted int       `json:"accepted"` // checks that leave something open, which was accepted
 }
 

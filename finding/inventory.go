@@ -3,9 +3,9 @@ package finding
 // Inventory is who and what is on a host, and what they have of it by other ways than packets. With the exposures it is what a threat model is
 // drawn from (package threatmodel).
 type Inventory struct {
-	Parts     []Part     `json:"parts"`
-	Listeners []Listener `json:"listeners"`
-	Uses      []Use      `json:"uses"`
+	Parts     []Part     `json:"parts"`     // who and what is on the host
+	Listeners []Listener `json:"listeners"` // what listens
+	Uses      []Use      `json:"uses"`      // what parts have of each other and of the host
 }
 
 // The kinds of parts.
@@ -31,9 +31,9 @@ const (
 
 // Part is somebody or something on a host. Its key stays when it is started again, and is what findings about it name.
 type Part struct {
-	Key  string `json:"key"`
-	Kind string `json:"kind"`
-	Name string `json:"name"`
+	Key  string `json:"key"`  // stays when it is started again
+	Kind string `json:"kind"` // what it is
+	Name string `json:"name"` // as people call it
 	Zone string `json:"zone"` // host, runtime or workload
 	// In is the key of the part that it runs in.
 	In string `json:"in,omitempty"`
@@ -67,12 +67,12 @@ const (
 // Use is what a part has of another one, or of the host.
 type Use struct {
 	From string `json:"from"` // key of a part
-	Kind string `json:"kind"`
+	Kind string `json:"kind"` // what it has
 	// To is the key of the part that it is of; empty of powers, which have a goal.
 	To     string `json:"to,omitempty"`
 	Goal   string `json:"goal,omitempty"`   // root, filter, secret
 	Object string `json:"object,omitempty"` // the path of a socket or a mount
-	Write  bool   `json:"write,omitempty"`
+	Write  bool   `json:"write,omitempty"`  // it can write there
 	// Verdict is yes, no or unknown.
 	Verdict string   `json:"verdict"`
 	Steps   []string `json:"steps,omitempty"`   // how, of a yes

@@ -11,8 +11,8 @@ import (
 
 // Setting is a switch of the kernel by its name of sysctl(8), or a keyword of sshd_config(5), and its value.
 type Setting struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+	Name  string `json:"name"`  // as the program calls it
+	Value string `json:"value"` // what to set it to
 }
 
 // Settings are settings in an order.

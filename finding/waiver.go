@@ -8,9 +8,9 @@ import (
 
 // Waiver is what a finding was accepted by.
 type Waiver struct {
-	Reason  string `json:"reason"`
-	Owner   string `json:"owner,omitempty"`
-	Expires string `json:"expires"` // the last day on which it holds, in UTC (2006-01-02)
+	Reason  string `json:"reason"`          // why it is accepted
+	Owner   string `json:"owner,omitempty"` // who accepted it
+	Expires string `json:"expires"`         // the last day on which it holds, in UTC (2006-01-02)
 	// Reopened says why it does not hold: then the finding counts.
 	Reopened string `json:"reopened,omitempty"`
 }

@@ -12,12 +12,12 @@ import (
 
 // Row is a line of the JSON lines: one thing of one report, with where and when it is from. Lines of many hosts stand in one file.
 type Row struct {
-	Schema      string `json:"schema"` // ringfence.row/v1
-	Row         string `json:"row"`    // result, finding, carried (a finding of before that is not known to be gone), exposure, forward, coverage, assumption or, of several hosts, host: which of the fields below it has
-	Host        string `json:"host"`
-	HostID      string `json:"hostId,omitempty"`
-	BootID      string `json:"bootId,omitempty"`
-	CollectedAt string `json:"collectedAt"`
+	Schema      string `json:"schema"`             // ringfence.row/v1
+	Row         string `json:"row"`                // result, finding, carried (a finding of before that is not known to be gone), exposure, forward, coverage, assumption or, of several hosts, host: which of the fields below it has
+	Host        string `json:"host"`               // as the host calls itself
+	HostID      string `json:"hostId,omitempty"`   // its machine id
+	BootID      string `json:"bootId,omitempty"`   // of the boot that it was seen in
+	CollectedAt string `json:"collectedAt"`        // when it was seen (RFC 3339, UTC)
 	Tool        string `json:"tool"`               // version
 	Policies    string `json:"policies,omitempty"` // digest
 	Config      string `json:"config,omitempty"`   // digest
@@ -26,12 +26,12 @@ type Row struct {
 	Verified *bool  `json:"verified,omitempty"`
 	Signer   string `json:"signer,omitempty"` // the name that the key is known by
 
-	Check    string            `json:"check,omitempty"` // of result, finding and carried
-	Result   *rowResult        `json:"result,omitempty"`
-	Finding  *finding.Finding  `json:"finding,omitempty"`
-	Exposure *finding.Exposure `json:"exposure,omitempty"`
-	Forward  *finding.Forward  `json:"forward,omitempty"`
-	Coverage *finding.Coverage `json:"coverage,omitempty"`
+	Check    string            `json:"check,omitempty"`    // of result, finding and carried
+	Result   *rowResult        `json:"result,omitempty"`   // what came of a check
+	Finding  *finding.Finding  `json:"finding,omitempty"`  // what is wrong
+	Exposure *finding.Exposure `json:"exposure,omitempty"` // who reaches what listens
+	Forward  *finding.Forward  `json:"forward,omitempty"`  // what the host passes on between two interfaces
+	Coverage *finding.Coverage `json:"coverage,omitempty"` // how well a part of the host was seen
 	// Assumption is one of a threat model, held against the host.
 	Assumption *finding.Assumption `json:"assumption,omitempty"`
 	// State is what came of a host: missing, refused, judged or older.
@@ -40,10 +40,10 @@ type Row struct {
 
 // rowResult is a result without its findings, which are rows, and without what its check is about.
 type rowResult struct {
-	Status   string `json:"status"`
-	Severity string `json:"severity"`
-	Reason   string `json:"reason,omitempty"`
-	Findings int    `json:"findings"`
+	Status   string `json:"status"`           // fail, pass, unknown, not_applicable or waived
+	Severity string `json:"severity"`         // of the check, or of its worst finding
+	Reason   string `json:"reason,omitempty"` // why it is unknown, or what it left open
+	Findings int    `json:"findings"`         // how many there are
 	// Unknowns is what could not be decided, Waiver who accepted it that the answer is not known.
 	Unknowns []finding.Unclear `json:"unknowns,omitempty"`
 	Waiver   *finding.Waiver   `json:"waiver,omitempty"`

@@ -20,18 +20,18 @@ const Schema = "ringfence.transition/v1"
 
 // Line is one line of what a watch tells, as JSON.
 type Line struct {
-	Schema string `json:"schema"` // ringfence.transition/v1
-	Row    string `json:"row"`    // begin, change or read: which of the fields below it has
-	Host   string `json:"host"`
-	HostID string `json:"hostId,omitempty"`
-	BootID string `json:"bootId,omitempty"`
+	Schema string `json:"schema"`           // ringfence.transition/v1
+	Row    string `json:"row"`              // begin, change or read: which of the fields below it has
+	Host   string `json:"host"`             // as the host calls itself
+	HostID string `json:"hostId,omitempty"` // its machine id
+	BootID string `json:"bootId,omitempty"` // of the boot that is watched
 	// Time is when the full read began that shows this (RFC 3339, UTC); Since is that of the read before.
 	Time  string `json:"time"`
-	Since string `json:"since,omitempty"`
+	Since string `json:"since,omitempty"` // when the read before it began (RFC 3339, UTC)
 
 	// Findings and Unknown are how many findings count, and how many checks leave something open.
 	Findings int `json:"findings"`
-	Unknown  int `json:"unknown"`
+	Unknown  int `json:"unknown"` // checks that leave something open
 	// Deaf says what is not heard of and why; a full read at the interval finds what changed there.
 	Deaf []string `json:"deaf,omitempty"`
 
@@ -65,15 +65,15 @@ var Kinds = []string{Ruleset, Network, File, Listener, Process, Lost}
 
 // Event is something that happened on the host.
 type Event struct {
-	Kind string `json:"kind"`
-	What string `json:"what"`
+	Kind string `json:"kind"` // what kind of thing happened
+	What string `json:"what"` // in words
 	Time string `json:"time"` // when it was heard of first (RFC 3339, UTC)
 	// PID and UID are of the process that did it, or has the socket, as the kernel says; 0 where it does not. The uid is of the process of that
 	// number and name when the event was heard, and missing if there was none any more. Program is the name that the process has given itself
 	// (comm in proc_pid_comm(5)): any process can have any.
 	PID     int    `json:"pid,omitempty"`
-	Program string `json:"program,omitempty"`
-	UID     *int   `json:"uid,omitempty"`
+	Program string `json:"program,omitempty"` // the name that the process has given itself
+	UID     *int   `json:"uid,omitempty"`     // of the process
 	// Count is how often it happened, if more than once.
 	Count int `json:"count,omitempty"`
 }
