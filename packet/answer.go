@@ -41,11 +41,11 @@ const (
 
 // Where is a place in a ruleset: a rule by its handle, or the policy of a base chain. Without a table it is none.
 type Where struct {
-	Family string `json:"family,omitempty"`
-	Table  string `json:"table,omitempty"`
-	Chain  string `json:"chain,omitempty"`
-	Rule   uint64 `json:"rule,omitempty"` // handle
-	Policy bool   `json:"policy,omitempty"`
+	Family string `json:"family,omitempty"` // of the table: ip, ip6, inet, bridge and others
+	Table  string `json:"table,omitempty"`  // its name
+	Chain  string `json:"chain,omitempty"`  // its name
+	Rule   uint64 `json:"rule,omitempty"`   // handle
+	Policy bool   `json:"policy,omitempty"` // it is the policy of the chain that decides
 }
 
 // String is the place in one word, "inet filter/input#12"; empty where it is none.

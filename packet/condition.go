@@ -17,8 +17,8 @@ const (
 // writes beside addresses and ports, and how it has to be for an answer.
 type Condition struct {
 	Where
-	Text  string  `json:"text"` // in words, to be put after "if"
-	State Traffic `json:"state"`
+	Text  string  `json:"text"`  // in words, to be put after "if"
+	State Traffic `json:"state"` // how the traffic before has to have left it
 }
 
 // String is the condition with its place.

@@ -18,23 +18,23 @@ import (
 // Packet is one packet as the question gives it. In is the interface that it arrives on, or "local"
 // for one that a process of the host sends.
 type Packet struct {
-	ID    json.RawMessage `json:"id,omitempty"`
-	In    string          `json:"in"`
-	Src   netip.Addr      `json:"src"`
-	Dst   netip.Addr      `json:"dst"`
-	Proto string          `json:"proto"` // tcp, udp, icmp, icmpv6 or a number
-	Sport uint16          `json:"sport,omitempty"`
-	Dport uint16          `json:"dport,omitempty"`
-	Type  *uint8          `json:"type,omitempty"` // of ICMP; an echo request where it is left out
-	Code  uint8           `json:"code,omitempty"`
+	ID    json.RawMessage `json:"id,omitempty"`    // as the question had it
+	In    string          `json:"in"`              // the interface that it comes in by, or local
+	Src   netip.Addr      `json:"src"`             // as it is sent
+	Dst   netip.Addr      `json:"dst"`             // as it is sent
+	Proto string          `json:"proto"`           // tcp, udp, icmp, icmpv6 or a number
+	Sport uint16          `json:"sport,omitempty"` // of tcp, udp and sctp
+	Dport uint16          `json:"dport,omitempty"` // of tcp, udp and sctp
+	Type  *uint8          `json:"type,omitempty"`  // of ICMP; an echo request where it is left out
+	Code  uint8           `json:"code,omitempty"`  // of ICMP
 	Flags *string         `json:"flags,omitempty"` // letters of FSRPAU; "S" where it is left out
-	SMAC  string          `json:"smac,omitempty"`
+	SMAC  string          `json:"smac,omitempty"`  // who sent the frame
 	// DMAC is where the frame is addressed to; empty is the host itself. On a bridge port another
 	// address is that of a neighbour, to whom the bridge hands the frame over.
 	DMAC string `json:"dmac,omitempty"`
 	// Out is the port of a bridge that leads to that neighbour, or to the one that the packet is routed to; empty is any.
 	Out  string `json:"out,omitempty"`
-	Mark uint32 `json:"mark,omitempty"`
+	Mark uint32 `json:"mark,omitempty"` // the mark that it begins with
 	// TTL is the time to live, or the hop limit, as it is sent; 0 leaves it open.
 	TTL uint8 `json:"ttl,omitempty"`
 	// TOS is the type of service, or the traffic class; left out it is open.

@@ -4,8 +4,8 @@ import "fmt"
 
 // Sender is the process of the host that sends packets, as rules ask for it: the file system ids of who opened the socket, and its cgroup.
 type Sender struct {
-	UID uint32 `json:"uid"`
-	GID uint32 `json:"gid"`
+	UID uint32 `json:"uid"` // file system uid
+	GID uint32 `json:"gid"` // file system gid
 	// AnyID is a sender whose ids are not known: who may take on others.
 	AnyID bool `json:"anyId,omitempty"`
 	// Cgroup is the path of its cgroup in the unified hierarchy; empty is not known.

@@ -13,24 +13,24 @@ import (
 // Reach is the answer to a question about packets, and its types are the specification of the JSON that
 // "ringfence reach -f json" prints.
 type Reach struct {
-	Schema      string               `json:"schema"`
-	Question    map[string]any       `json:"question"`
-	Verdict     packet.Verdict       `json:"verdict"`
-	Witness     *packet.Packet       `json:"witness,omitempty"`
-	Fate        *trace.Fate          `json:"fate,omitempty"`
-	Conditions  []packet.Condition   `json:"conditions,omitempty"` // how traffic has to have left limits and the like for the witness to arrive
-	Path        []trace.Step         `json:"path,omitempty"`
-	StoppedBy   []packet.Cause       `json:"stopped_by,omitempty"`
-	Certificate []packet.Certificate `json:"certificate,omitempty"`
-	Checked     bool                 `json:"checked,omitempty"` // the witness arrived, or the certificate held
-	Because     []Doubt              `json:"because,omitempty"`
+	Schema      string               `json:"schema"`                // always ringfence.reach/v1
+	Question    map[string]any       `json:"question"`              // what was asked, as it was typed
+	Verdict     packet.Verdict       `json:"verdict"`               // the answer
+	Witness     *packet.Packet       `json:"witness,omitempty"`     // a packet that gets there
+	Fate        *trace.Fate          `json:"fate,omitempty"`        // what becomes of the witness
+	Conditions  []packet.Condition   `json:"conditions,omitempty"`  // how traffic has to have left limits and the like for the witness to arrive
+	Path        []trace.Step         `json:"path,omitempty"`        // what decided about the witness
+	StoppedBy   []packet.Cause       `json:"stopped_by,omitempty"`  // what stops packets, if none gets there
+	Certificate []packet.Certificate `json:"certificate,omitempty"` // the proof, if none gets there
+	Checked     bool                 `json:"checked,omitempty"`     // the witness arrived, or the certificate held
+	Because     []Doubt              `json:"because,omitempty"`     // what an unknown answer hangs on
 }
 
 // Doubt is what an unknown answer hangs on.
 type Doubt struct {
 	packet.Where
-	Expression string `json:"expression,omitempty"`
-	Why        string `json:"why"`
+	Expression string `json:"expression,omitempty"` // what of the rule is not understood
+	Why        string `json:"why"`                  // in words
 }
 
 // Doubts are causes of an unknown answer.

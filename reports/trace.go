@@ -11,10 +11,10 @@ import (
 
 // Trace is a fate with the way to it: the JSON of "ringfence trace -f json".
 type Trace struct {
-	Schema string `json:"schema"`
+	Schema string `json:"schema"` // always ringfence.trace/v1
 	trace.Fate
-	Path    []trace.Step `json:"path"`
-	Because []Doubt      `json:"because,omitempty"`
+	Path    []trace.Step `json:"path"`              // what decided, in the order of the way
+	Because []Doubt      `json:"because,omitempty"` // what an unknown fate hangs on
 }
 
 // NewTrace is what became of a packet.

@@ -45,9 +45,9 @@ const (
 
 // Fate is what becomes of a packet.
 type Fate struct {
-	Fate Outcome `json:"fate"`
-	Oif  string  `json:"oif,omitempty"`
-	To   string  `json:"to,omitempty"` // the destination after translation
+	Fate Outcome `json:"fate"`          // what becomes of it
+	Oif  string  `json:"oif,omitempty"` // the interface that it leaves by
+	To   string  `json:"to,omitempty"`  // the destination after translation
 	// From is the source with which a packet leaves; not valid where that is not known.
 	From netip.Addr `json:"-"`
 	// Sources are those that a translation may take instead, by what is not known.
@@ -78,10 +78,10 @@ type Fate struct {
 
 // Step is one station of the way: a rule that decided something, or a decision of the stack.
 type Step struct {
-	Hook packet.Hook `json:"hook,omitempty"`
+	Hook packet.Hook `json:"hook,omitempty"` // where in the stack
 	packet.Where
-	Text   string `json:"text,omitempty"`
-	Effect string `json:"effect"`
+	Text   string `json:"text,omitempty"` // the rule as nft writes it
+	Effect string `json:"effect"`         // what it does to the packet
 }
 
 // Tracer traces packets over one snapshot. It is not safe for concurrent use.

@@ -12,8 +12,8 @@ import (
 
 // Conditional is a fate that a packet has if what depends on the traffic before it is so.
 type Conditional struct {
-	If   []packet.Condition `json:"if"`
-	Fate Fate               `json:"fate"`
+	If   []packet.Condition `json:"if"`   // on these conditions
+	Fate Fate               `json:"fate"` // what becomes of it then
 }
 
 // byTraffic is an expression that holds for a packet at rest, or does not, and the other way when traffic has used it up
