@@ -122,7 +122,7 @@ func TestReportsAreDescribed(t *testing.T) {
 			look(path, below)
 		}
 	}
-	for _, name := range []string{"report", "row", "diff", "fleet", "transition", "reach", "trace"} {
+	for _, name := range []string{"report", "row", "diff", "fleet", "transition", "reach", "trace", "plan", "plans", "paths"} {
 		text, err := os.ReadFile("docs/" + name + ".schema.json")
 		if err != nil {
 			t.Fatal(err)

@@ -19,12 +19,12 @@ import (
 
 // Manual is a finding, or a part of one, that is left to people.
 type Manual struct {
-	Check    string `json:"check"`
-	What     string `json:"what"`
-	Kind     string `json:"kind"`
-	Text     string `json:"text"`
-	Resource string `json:"-"` // path of the file that it is about
-	Held     bool   `json:"-"` // a file is not written since something hangs on it, as the text says
+	Check    string `json:"check"` // that found it
+	What     string `json:"what"`  // is wrong
+	Kind     string `json:"kind"`  // of the remedy
+	Text     string `json:"text"`  // what to do, or what to put into a file
+	Resource string `json:"-"`     // path of the file that it is about
+	Held     bool   `json:"-"`     // a file is not written since something hangs on it, as the text says
 	// Reason says which of the reasons it is that the program asks for; of any other there is none.
 	Reason Reason `json:"reason,omitempty"`
 	// Settings are what the text says, where it is settings of a file.
@@ -45,22 +45,22 @@ const (
 // of the administrator, which stay as they are.
 type File struct {
 	Service string `json:"service"` // sysctl, sshd, socket, unit, docker or openclaw
-	Path    string `json:"path"`
-	Content string `json:"content"`
+	Path    string `json:"path"`    // where it is put
+	Content string `json:"content"` // the whole of it
 	// Validate is run before the service reads the file; Effective tells what then holds, as lines of a
 	// name and a value, and Want is what must be among them. Values of sysctl are read from the kernel.
 	Validate  []string          `json:"validate,omitempty"`
-	Effective []string          `json:"effective,omitempty"`
-	Want      map[string]string `json:"want"`
+	Effective []string          `json:"effective,omitempty"` // command that tells what holds
+	Want      map[string]string `json:"want"`                // what has to hold then, by name
 	// Reload is the command for people; PIDs are the servers that read their configuration again on SIGHUP.
 	Reload     string   `json:"reload"`
-	PIDs       []int    `json:"pids,omitempty"`
-	Inverse    string   `json:"inverse"`
-	Disruption string   `json:"disruption"`
-	Closes     []string `json:"closes"` // ids of checks
+	PIDs       []int    `json:"pids,omitempty"` // of the servers
+	Inverse    string   `json:"inverse"`        // what undoes it
+	Disruption string   `json:"disruption"`     // what is interrupted
+	Closes     []string `json:"closes"`         // ids of checks
 	// Unit is what is started again, Socket what gets another mode and owner at once.
 	Unit   string `json:"unit,omitempty"`
-	Socket string `json:"socket,omitempty"`
+	Socket string `json:"socket,omitempty"` // path of the socket
 	// SocketFile is device and inode number of the socket that the plan is about: what took its place is left alone.
 	SocketFile string `json:"socketFile,omitempty"`
 	// Stops are TCP ports that the service no longer serves with the file.

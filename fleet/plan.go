@@ -18,8 +18,8 @@ const GroupSchema = "ringfence.plans/v1"
 
 // Group is the plans of hosts that are to have one baseline: what all of them get, what each gets besides, and in which order they are fixed.
 type Group struct {
-	Schema string `json:"schema"`
-	Mode   string `json:"mode"` // targeted or default-deny
+	Schema string `json:"schema"` // always ringfence.plans/v1
+	Mode   string `json:"mode"`   // targeted or default-deny
 	// Common are the lines of the rulesets that every host gets.
 	Common []string `json:"common"`
 	// Hosts stand in the order in which they are fixed, those first of which the least is lost if it goes wrong. The first is the canary. Those
@@ -29,18 +29,18 @@ type Group struct {
 
 // GroupHost is one host of a group.
 type GroupHost struct {
-	Name string `json:"name"`
-	File string `json:"file"`
+	Name string `json:"name"` // as the host calls itself
+	File string `json:"file"` // that the snapshot is in
 	// Unplanned is why there is no plan to load.
 	Unplanned string `json:"unplanned,omitempty"`
 	Closes    int    `json:"closes"` // findings that the rules close
 	// Only are lines of its ruleset that not every host gets, and Lacks those that most others get and it does not.
 	Only  []string `json:"only"`
-	Lacks []string `json:"lacks"`
+	Lacks []string `json:"lacks"` // lines that most others get, and it does not
 	// Ends are the flows in use that its rules would end.
 	Ends     []string     `json:"ends"`
-	Open     int          `json:"open"` // questions that its report leaves open
-	Warnings []string     `json:"warnings"`
+	Open     int          `json:"open"`     // questions that its report leaves open
+	Warnings []string     `json:"warnings"` // what to know before it is loaded
 	Plan     *remedy.Plan `json:"plan,omitempty"`
 
 	lines []string

@@ -66,39 +66,39 @@ const (
 
 // Principal is whom a question is about: a process in a place with some powers, or an account. Its key stays when it is started again.
 type Principal struct {
-	Key   string `json:"key"`
-	Name  string `json:"name"`
-	Kind  Kind   `json:"kind"`
-	State State  `json:"state"`
+	Key   string `json:"key"`   // stays when it is started again
+	Name  string `json:"name"`  // as people call it
+	Kind  Kind   `json:"kind"`  // what it is
+	State State  `json:"state"` // what it is at first
 	// Meant is why it is meant to become root: it decides who does. "" if it is not known to be.
 	Meant string `json:"meant,omitempty"`
 }
 
 // State is what somebody is and sees. Ids are the host's.
 type State struct {
-	UID    int   `json:"uid"`
+	UID    int   `json:"uid"`              // of the host
 	Groups []int `json:"groups,omitempty"` // the first is the effective one
 	// Caps are capabilities over the host's own user namespace that it has or can get.
 	Caps uint64 `json:"caps,omitempty"`
 	// Lacks are capabilities that its bounding set lacks: no program gives it those (capabilities(7)). Unbound says that this is not known.
 	Lacks   uint64 `json:"lacks,omitempty"`
-	Unbound bool   `json:"unbound,omitempty"`
+	Unbound bool   `json:"unbound,omitempty"` // its bounding set is not known
 	// Inherits are capabilities that it hands to programs whose files say that they take them, outside of containers.
 	Inherits uint64 `json:"inherits,omitempty"`
 	// Place is what it sees of the host's files: all of them, those of a mount namespace of a host's process, or those of a container.
 	Place     Place  `json:"place"`
-	View      int    `json:"view,omitempty"` // of an own mount namespace: which view of the snapshot, counted from one
-	Container string `json:"container,omitempty"`
-	HostPID   bool   `json:"hostPID,omitempty"` // it sees the processes of the host
-	HostNet   bool   `json:"hostNet,omitempty"` // its capabilities are over the host's network
-	InNet     bool   `json:"inNet,omitempty"`   // it is in the host's network
+	View      int    `json:"view,omitempty"`      // of an own mount namespace: which view of the snapshot, counted from one
+	Container string `json:"container,omitempty"` // that it is in
+	HostPID   bool   `json:"hostPID,omitempty"`   // it sees the processes of the host
+	HostNet   bool   `json:"hostNet,omitempty"`   // its capabilities are over the host's network
+	InNet     bool   `json:"inNet,omitempty"`     // it is in the host's network
 	// Offline: its network leads nowhere.
 	Offline bool `json:"offline,omitempty"`
 	// Relayed: a program carries its network, as one of the host, or how its network is connected was not seen.
 	Relayed bool `json:"relayed,omitempty"`
 	// OwnUser says that it is in a user namespace of its own: no capability is over anything of the host.
 	OwnUser    bool `json:"ownUser,omitempty"`
-	NoNewPrivs bool `json:"noNewPrivs,omitempty"`
+	NoNewPrivs bool `json:"noNewPrivs,omitempty"` // no program gives it more
 	// Confined is a security label, or a filter of system calls of a service, whose rules are not read here.
 	Confined string `json:"confined,omitempty"`
 }
@@ -124,16 +124,16 @@ func (s *State) has(c int) bool { return s.Caps&(1<<c) != 0 }
 
 // Edge is a way from a state to another one or to a goal.
 type Edge struct {
-	Kind EdgeKind `json:"kind"`
+	Kind EdgeKind `json:"kind"` // of way
 	// Object is what it leads by: a path, a rule, a capability.
 	Object string `json:"object"`
 	// Text says in one sentence what gives what.
 	Text    string           `json:"text"`
-	Trigger snapshot.Trigger `json:"trigger"`
+	Trigger snapshot.Trigger `json:"trigger"` // when it is open
 	// Unknown is why it is not known to be there; "" if it is.
 	Unknown string `json:"unknown,omitempty"`
-	Goal    Goal   `json:"goal,omitempty"`
-	To      *State `json:"to,omitempty"`
+	Goal    Goal   `json:"goal,omitempty"` // that it leads to
+	To      *State `json:"to,omitempty"`   // what one is then
 	// Change is what takes the edge away.
 	Change string `json:"change,omitempty"`
 }
@@ -171,9 +171,9 @@ const (
 
 // Answer says whether a principal gets to a goal.
 type Answer struct {
-	Principal Principal `json:"principal"`
-	Goal      Goal      `json:"goal"`
-	Verdict   Verdict   `json:"verdict"`
+	Principal Principal `json:"principal"` // who
+	Goal      Goal      `json:"goal"`      // what
+	Verdict   Verdict   `json:"verdict"`   // yes, no or unknown
 	// Path is the cheapest way; of an unknown answer the cheapest one if what is not known is there.
 	Path []Edge `json:"path,omitempty"`
 	// Trigger is the latest on the way.

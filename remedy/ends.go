@@ -12,11 +12,11 @@ import (
 
 // End is a flow in use that a plan would end.
 type End struct {
-	Peer        netip.Addr `json:"peer"` // who opened the connections
-	Proto       string     `json:"proto"`
-	Addr        netip.Addr `json:"addr"` // what they were sent to, before any translation
-	Port        int        `json:"port"`
-	Connections int        `json:"connections"`
+	Peer        netip.Addr `json:"peer"`        // who opened the connections
+	Proto       string     `json:"proto"`       // tcp or udp
+	Addr        netip.Addr `json:"addr"`        // what they were sent to, before any translation
+	Port        int        `json:"port"`        // of the service
+	Connections int        `json:"connections"` // how many are in use
 	// Through says that it goes through the host, to another.
 	Through bool `json:"through,omitempty"`
 	// More is how many connections to the port others have who are not told apart.

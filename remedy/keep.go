@@ -19,9 +19,9 @@ type Flow struct {
 	Source netip.Prefix `json:"source,omitzero"` // none is any
 	Iif    string       `json:"iif,omitempty"`   // where they come in
 	Addr   netip.Addr   `json:"addr,omitzero"`   // of the host; none is any
-	Proto  string       `json:"proto"`
-	Port   int          `json:"port,omitempty"`
-	Why    string       `json:"why"`
+	Proto  string       `json:"proto"`           // of the flow
+	Port   int          `json:"port,omitempty"`  // of the service
+	Why    string       `json:"why"`             // it has to go on working
 	// Zone is where they come from, by the zone's name, until a plan knows its interfaces.
 	Zone string `json:"zone,omitempty"`
 }

@@ -21,8 +21,8 @@ import (
 
 // Known is an interface that a plan was made with, and the zone that it was in.
 type Known struct {
-	Name string `json:"name"`
-	Zone string `json:"zone"`
+	Name string `json:"name"` // of the interface
+	Zone string `json:"zone"` // that it is in
 }
 
 // origins are the interfaces by which packets of a zone come in.

@@ -125,16 +125,16 @@ type Plan struct {
 	Schema string          `json:"schema"` // ringfence.plan/v1
 	Mode   string          `json:"mode"`   // targeted or default-deny
 	Drain  bool            `json:"drain"`  // connections to what is closed end by themselves
-	Rules  []Rule          `json:"rules"`
-	Closes []Target        `json:"closes"`
-	Manual []dropin.Manual `json:"manual"`
+	Rules  []Rule          `json:"rules"`  // what is loaded
+	Closes []Target        `json:"closes"` // findings that the rules close
+	Manual []dropin.Manual `json:"manual"` // what people have to change
 	// Files are drop-ins of services, for findings that no packet filter closes.
 	Files []dropin.File `json:"files"`
 	// Keeps is what must go on working, as it was seen or asked for.
-	Keeps   []Flow `json:"keeps"`
+	Keeps   []Flow `json:"keeps"`   // what goes on working
 	Ruleset string `json:"ruleset"` // nft text, "" where no rule is needed
 	Diff    string `json:"diff"`    // against our table that is loaded
-	Inverse string `json:"inverse"`
+	Inverse string `json:"inverse"` // nft text that takes the rules out
 	// Disruption is none, or what stops for those who are cut off.
 	Disruption string `json:"disruption"`
 	// Ends are flows in use that the rules would end.
@@ -145,7 +145,7 @@ type Plan struct {
 	Warnings []string `json:"warnings"`
 	// Zones is the configuration of zones that it was made with, and Known are the interfaces that there were.
 	Zones zones.Config `json:"zones,omitempty"`
-	Known []Known      `json:"known,omitempty"`
+	Known []Known      `json:"known,omitempty"` // the interfaces that it was made with
 	// ByName says what becomes of it when interfaces get other names.
 	ByName string `json:"byName,omitempty"`
 	// Shared are the checks that one rule closes something for, where there are several.
@@ -192,9 +192,9 @@ func (p *Plan) NoBaseline() string {
 
 // Target is a finding that the rules close.
 type Target struct {
-	Check       string `json:"check"`
-	Fingerprint string `json:"fingerprint"`
-	What        string `json:"what"`
+	Check       string `json:"check"`       // that found it
+	Fingerprint string `json:"fingerprint"` // of the finding
+	What        string `json:"what"`        // is wrong
 	// Severity is that of the finding without the plan, and without what an earlier one closes.
 	Severity string `json:"severity"`
 	// Denies are what its rules are about.

@@ -13,27 +13,27 @@ import (
 // Rule is one rule of the plan. A drop is final whatever another table says; an accept here only
 // ends our own chain.
 type Rule struct {
-	Chain string `json:"chain"`
-	Iif   string `json:"iif,omitempty"`
-	Oif   string `json:"oif,omitempty"`
+	Chain string `json:"chain"`         // of our table
+	Iif   string `json:"iif,omitempty"` // the interface that packets come in by
+	Oif   string `json:"oif,omitempty"` // the interface that they leave by
 	// Iifs and Oifs are in place of one name the names of several interfaces. Apart leaves out what would go back by the
 	// one that it came in by, Back all but that.
 	Iifs  []string `json:"iifs,omitempty"`
-	Oifs  []string `json:"oifs,omitempty"`
-	Apart bool     `json:"apart,omitempty"`
-	Back  bool     `json:"back,omitempty"`
+	Oifs  []string `json:"oifs,omitempty"`  // interfaces that they leave by
+	Apart bool     `json:"apart,omitempty"` // not back by where they came in
+	Back  bool     `json:"back,omitempty"`  // only back by where they came in
 	// IifKind is the kind of interfaces that begin later: Iif is then what their names begin with, and an asterisk.
 	IifKind string `json:"iifKind,omitempty"`
 	// NotIif and NotOif are ports of a bridge that the rule is not about, where it names no other; or other interfaces of the kind.
 	NotIif []string `json:"notIif,omitempty"`
-	NotOif []string `json:"notOif,omitempty"`
+	NotOif []string `json:"notOif,omitempty"` // of those that they leave by
 	// Sources are prefixes of one family that do not overlap; none is any source. So is To of destinations, in the
 	// family bridge, which cannot ask whose an address is.
 	Sources []netip.Prefix `json:"sources,omitempty"`
-	To      []netip.Prefix `json:"to,omitempty"`
+	To      []netip.Prefix `json:"to,omitempty"`     // destinations
 	Behind  string         `json:"behind,omitempty"` // the interface by which the host routes to them
-	Proto   string         `json:"proto,omitempty"`
-	Port    int            `json:"port,omitempty"`
+	Proto   string         `json:"proto,omitempty"`  // of the packets
+	Port    int            `json:"port,omitempty"`   // that they go to
 	// Direct leaves what somebody translated alone: ports that are published for those behind the host.
 	Direct bool `json:"direct,omitempty"`
 	// Untracked is about packets that somebody exempts from tracking: who opened their connection nobody knows.
@@ -42,9 +42,9 @@ type Rule struct {
 	// published, icmp, icmpv6, dhcp, dhcpv6; or of what is not tracked, as in the family bridge: answers, icmp-answers,
 	// icmpv6-answers, resolved (what resolvers answer), opening.
 	Kind    string `json:"kind,omitempty"`
-	Accept  bool   `json:"accept,omitempty"`
+	Accept  bool   `json:"accept,omitempty"` // lets them pass; else they are dropped
 	Closes  string `json:"closes,omitempty"` // id of the check
-	Comment string `json:"comment"`
+	Comment string `json:"comment"`          // what it is for, as nft shows it
 }
 
 // match is one condition of a rule, as text and as what the kernel evaluates: the same values that a ruleset is read as.

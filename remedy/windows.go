@@ -20,32 +20,32 @@ import (
 // WindowsPlan is what closes findings on a Windows host: block rules of its firewall, which win over all that allow. The program loads none of
 // them itself.
 type WindowsPlan struct {
-	Rules []WindowsRule `json:"rules"`
+	Rules []WindowsRule `json:"rules"` // what blocks
 	// PowerShell and Netsh are two scripts that make the same rules, each with what undoes it. Netsh has no rules for one interface: Partly names
 	// those that it leaves out.
 	PowerShell string   `json:"powershell"`
-	UndoShell  string   `json:"undoPowershell"`
-	Netsh      string   `json:"netsh"`
-	UndoNetsh  string   `json:"undoNetsh"`
-	Partly     []string `json:"partly,omitempty"`
+	UndoShell  string   `json:"undoPowershell"`   // takes them out again, for PowerShell
+	Netsh      string   `json:"netsh"`            // makes the rules, for netsh
+	UndoNetsh  string   `json:"undoNetsh"`        // takes them out again, for netsh
+	Partly     []string `json:"partly,omitempty"` // rules that netsh leaves out
 	// Closed are the answers of the model that the rules change, each to unreachable, and Same those that they leave as they are.
 	Closed int `json:"closed"`
-	Same   int `json:"same"`
+	Same   int `json:"same"` // answers that stay as they are
 }
 
 // WindowsRule blocks what comes in for a port.
 type WindowsRule struct {
 	// ID is what the rule is called in the registry, which no other rule is.
 	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Closes string `json:"closes"` // the check
-	Zone   string `json:"zone"`
-	Proto  string `json:"proto"`
-	Port   int    `json:"port"`
+	Name   string `json:"name"`            // that people see
+	Closes string `json:"closes"`          // the check
+	Zone   string `json:"zone"`            // that it keeps out
+	Proto  string `json:"proto"`           // of the packets
+	Port   int    `json:"port"`            // that they go to
 	Local  string `json:"local,omitempty"` // address of the host, "" for all of them
 	// Remote are ranges of addresses of one family; Interface is the adapter that it is for, "" for all of them.
 	Remote    []string `json:"remote"`
-	Interface string   `json:"interface,omitempty"`
+	Interface string   `json:"interface,omitempty"` // the adapter
 	// Text is the rule as the registry will have it.
 	Text string `json:"text"`
 

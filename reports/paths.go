@@ -12,8 +12,8 @@ import (
 
 // Paths is the JSON of "ringfence paths -f json".
 type Paths struct {
-	Schema  string         `json:"schema"`
-	Answers []power.Answer `json:"answers"`
+	Schema  string         `json:"schema"`  // always ringfence.paths/v1
+	Answers []power.Answer `json:"answers"` // one for each principal and goal
 	// Granted is what each no takes for granted.
 	Granted []string `json:"granted,omitempty"`
 }

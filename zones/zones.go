@@ -33,14 +33,14 @@ const (
 // Zone is what the configuration says of one zone.
 type Zone struct {
 	Interfaces []string       `json:"interfaces,omitempty"` // names; * stands for any text
-	Prefixes   []netip.Prefix `json:"prefixes,omitempty"`
-	Processes  []Program      `json:"processes,omitempty"`
-	Units      []string       `json:"units,omitempty"` // names; * stands for any text
+	Prefixes   []netip.Prefix `json:"prefixes,omitempty"`   // networks
+	Processes  []Program      `json:"processes,omitempty"`  // programs that count as of the zone
+	Units      []string       `json:"units,omitempty"`      // names; * stands for any text
 }
 
 // Program selects processes by the path of their program.
 type Program struct {
-	Exe string `json:"exe"`
+	Exe string `json:"exe"` // path of the program
 }
 
 // Config overrides the classification, by zone.
