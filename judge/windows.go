@@ -315,10 +315,14 @@ func windowsClass(w *snapshot.Windows, l *snapshot.WindowsListener) string {
 // windowsProfiles are what counts of each profile, and where it is.
 func (b *builder) windowsProfiles(w *snapshot.Windows, list []exposure.WindowsProfile) {
 	b.doc.WindowsProfiles = []DocWindowsProfile{}
+	stopped := mpssvc.NotRunning(w)
 	for _, s := range list {
 		p := DocWindowsProfile{
 			Profile: string(s.Profile), Active: []string{}, Zones: []string{}, On: s.On, Blocks: s.Blocks, Shielded: s.Shielded, Merge: s.Merge, Disabled: []string{},
 			Doubt: s.Doubt, Local: localRules(&w.Firewall, s.Profile), Policy: orEmpty(s.ByPolicy),
+		}
+		if s.On && len(stopped) > 0 && p.Doubt == "" && w.Filters.Read.State != snapshot.Present { // what is off is so in any case; the engine's filters are judged themselves
+			p.Doubt = stopped[0]
 		}
 		for _, i := range b.zones.Interfaces {
 			if i.Index < 1 || i.Index > len(w.Adapters.List) || i.Inert || i.Zone == zones.Host {

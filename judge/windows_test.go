@@ -71,6 +71,40 @@ func TestWindowsDocument(t *testing.T) {
 	}
 }
 
+// TestWindowsFirewallThatDoesNotRun: a firewall that is on, and whose service is disabled or taken out, is not known to stop anything; one that is off is off.
+func TestWindowsFirewallThatDoesNotRun(t *testing.T) {
+	for name, c := range map[string]struct {
+		services []snapshot.WindowsService
+		off      bool
+		want     string
+	}{
+		"it runs":               {[]snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "MpsSvc", Start: 2}, {Name: "BFE", Start: 2}}, false, finding.Pass},
+		"it is disabled":        {[]snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "MpsSvc", Start: 4}, {Name: "BFE", Start: 2}}, false, finding.Unknown},
+		"it was taken out":      {[]snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "BFE", Start: 2}}, false, finding.Unknown},
+		"its engine is stopped": {[]snapshot.WindowsService{{Name: "MpsSvc", Start: 2}, {Name: "BFE", Start: 2, State: "stopped"}}, false, finding.Unknown},
+		"it is off besides":     {[]snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "MpsSvc", Start: 4}, {Name: "BFE", Start: 2}}, true, finding.Fail},
+	} {
+		s := fixtures.WindowsHost()
+		s.Windows.Services.List, s.Windows.Filters.Read = c.services, snapshot.Fact{State: snapshot.Absent}
+		if c.off {
+			for i := range s.Windows.Firewall.Stores[0].Profiles {
+				s.Windows.Firewall.Stores[0].Profiles[i].EnableFirewall = new(uint32(0))
+			}
+		}
+		p, err := loadedOnce()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Judge(t.Context(), s, p, &Config{}, "0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res := resultOf(t, r, "windows/firewall-off"); res.Status != c.want {
+			t.Errorf("%s: %s, %s", name, res.Status, res.Reason)
+		}
+	}
+}
+
 // TestModelOfWindows: the zones of a model are held against the adapters of Windows, and flows are not known not to be: what it forwards is not asked.
 func TestModelOfWindows(t *testing.T) {
 	p, err := loadedOnce()

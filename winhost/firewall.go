@@ -61,6 +61,9 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 	k, read := s.look(path)
 	st.Read = read
 	if k == nil {
+		if name == snapshot.StoreLocal && read.State == snapshot.Absent {
+			st.Read = snapshot.Fact{State: snapshot.Error, Reason: st.Key + ` is not there, which every host has: what was read is a part`}
+		}
 		return st
 	}
 	for _, p := range profileKeys {

@@ -502,6 +502,20 @@ func TestCutTexts(t *testing.T) {
 	}
 }
 
+// TestNoStoreOfTheHost: every host has the local store of the firewall: one that is not there says that not all was read, and not that nothing is let in.
+func TestNoStoreOfTheHost(t *testing.T) {
+	const head = "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet]\n\n"
+	for reg, want := range map[string]snapshot.Status{
+		head + "[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control]\n\n": snapshot.Error,
+		head + "[HKEY_LOCAL_MACHINE\\" + localPolicy + "\\FirewallRules]\n\n[HKEY_LOCAL_MACHINE\\" + localPolicy + "\\DomainProfile]\n\n[HKEY_LOCAL_MACHINE\\" +
+			localPolicy + "\\StandardProfile]\n\n[HKEY_LOCAL_MACHINE\\" + localPolicy + "\\PublicProfile]\n\n": snapshot.Present,
+	} {
+		if st := snapshotOf(t, text("a.reg", reg)).Windows.Firewall.Stores[0]; st.Read.State != want {
+			t.Errorf("%+v, want %s", st.Read, want)
+		}
+	}
+}
+
 // TestFilesAreNotMixed: what two files tell of the same is of one of them alone, and a gap; parts of it by family are together.
 func TestFilesAreNotMixed(t *testing.T) {
 	socket := func(port int) string {

@@ -95,16 +95,27 @@ func (c *compiler) unread() {
 			c.policy.Unread = append(c.policy.Unread, fmt.Sprintf("a value of the %s store of the firewall was not read: %s", st.Store, u))
 		}
 	}
+	c.policy.Unread = append(c.policy.Unread, NotRunning(c.w)...)
+}
+
+// NotRunning is why it is not known that the services run that make filters of rules and hold them.
+func NotRunning(w *snapshot.Windows) (list []string) {
+	place := func(name string) int {
+		return slices.IndexFunc(w.Services.List, func(s snapshot.WindowsService) bool { return strings.EqualFold(s.Name, name) })
+	}
 	for _, name := range []string{"MpsSvc", "BFE"} {
-		i := slices.IndexFunc(c.w.Services.List, func(s snapshot.WindowsService) bool { return strings.EqualFold(s.Name, name) })
+		i := place(name)
 		switch {
-		case i < 0 && c.w.Services.Read.State != snapshot.Present:
-			c.policy.Unread = append(c.policy.Unread, "whether the service "+name+" runs, which filters, was not read: "+reason(c.w.Services.Read))
-		case i < 0: // the host has none of that name
-		case c.w.Services.List[i].Start == 4 || c.w.Services.List[i].State == "stopped":
-			c.policy.Unread = append(c.policy.Unread, "the service "+name+" does not run: what filters then is not known from the registry")
+		case i < 0 && w.Services.Read.State != snapshot.Present:
+			list = append(list, "whether the service "+name+" runs, which filters, was not read: "+reason(w.Services.Read))
+		case i < 0 && place("RpcSs") >= 0: // a list of all services has that one; scripts that strip Windows take the firewall out
+			list = append(list, "the host has no service "+name+", which filters: what filters then is not known from the registry")
+		case i < 0:
+		case w.Services.List[i].Start == 4 || w.Services.List[i].State == "stopped":
+			list = append(list, "the service "+name+" does not run: what filters then is not known from the registry")
 		}
 	}
+	return list
 }
 
 // reason is what is known of a fact that was not read.

@@ -102,6 +102,10 @@ func TestRules(t *testing.T) {
 		w.Firewall.Stores = append(w.Firewall.Stores, st)
 		return w
 	}
+	servers := func(w *snapshot.Windows, dns ...string) *snapshot.Windows {
+		w.Adapters.List[0].DNS = dns
+		return w
+	}
 	private, public := snapshot.ProfilePrivate, snapshot.ProfilePublic
 	for name, c := range map[string]struct {
 		w             *snapshot.Windows
@@ -120,6 +124,9 @@ func TestRules(t *testing.T) {
 		"a mask":                      {host(winrm + "RA4=192.168.0.0/255.255.0.0|"), []string{"lan>winrm"}, nil},
 		"a range":                     {host(winrm + "RA4=172.17.120.0-172.17.120.9|"), []string{"wsl>winrm"}, nil},
 		"the default gateway":         {host(winrm + "RA4=DefaultGateway|"), nil, nil},
+		"DNS servers that were told":  {servers(host(winrm+"RA4=DNS|Profile=Private|"), "192.168.1.77"), []string{"lan>winrm"}, nil},
+		"DNS servers that were not":   {host(winrm + "RA4=DNS|Profile=Private|"), nil, []string{"lan>winrm", "internet>winrm"}},
+		"DHCP servers that were not":  {host(winrm + "RA4=DHCP|RA6=DHCP|Profile=Public|"), nil, []string{"wsl>winrm"}},
 		"a keyword nobody resolves":   {host(winrm + "RA4=IntrAnet|Profile=Private|"), nil, []string{"lan>winrm", "internet>winrm"}},
 		"block over allow":            {host(winrm, strings.Replace(winrm, "Allow", "Block", 1)+"RA4=192.168.0.0/16|"), []string{"wsl>winrm", "internet>winrm", "far6>winrm", "neighbour6>winrm"}, nil},
 		"an interface":                {host(winrm + "IF={B}|"), []string{"wsl>winrm"}, nil},
@@ -311,6 +318,11 @@ func TestNotRead(t *testing.T) {
 	w.Services.List = []snapshot.WindowsService{{Name: "mpssvc", State: "running"}, {Name: "bfe", Start: 2}}
 	if p := Compile(w); len(p.Unread) != 0 {
 		t.Errorf("of services that run: %q", p.Unread)
+	}
+	w = host()
+	w.Services.List = []snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "BFE", Start: 2}}
+	if p := Compile(w); len(p.Unread) != 1 || !strings.Contains(p.Unread[0], "no service MpsSvc") {
+		t.Errorf("of a host without the firewall: %q", p.Unread)
 	}
 }
 

@@ -414,6 +414,9 @@ func (c *compiler) stand(k wordKey) expansion {
 	}
 	for _, a := range c.within(k.profile) {
 		_, known := ProfileOf(a)
+		if k.word != "localsubnet" && len(pick(a)) == 0 && !(k.word == "defaultgateway" && a.RoutesTold) { // servers are told by some files alone
+			e.doubt = "the keyword " + k.word + ": for whom it stands on the interface " + a.Name + " was not told"
+		}
 		for _, s := range pick(a) {
 			span, ok := parseRange(s)
 			if !ok || span.V4() != k.v4 {
