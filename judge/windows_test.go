@@ -78,11 +78,11 @@ func TestWindowsFirewallThatDoesNotRun(t *testing.T) {
 		off      bool
 		want     string
 	}{
-		"it runs":               {[]snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "MpsSvc", Start: 2}, {Name: "BFE", Start: 2}}, false, finding.Pass},
-		"it is disabled":        {[]snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "MpsSvc", Start: 4}, {Name: "BFE", Start: 2}}, false, finding.Unknown},
-		"it was taken out":      {[]snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "BFE", Start: 2}}, false, finding.Unknown},
+		"it runs":               {[]snapshot.WindowsService{{Name: "DcomLaunch", Start: 2}, {Name: "MpsSvc", Start: 2}, {Name: "BFE", Start: 2}}, false, finding.Pass},
+		"it is disabled":        {[]snapshot.WindowsService{{Name: "DcomLaunch", Start: 2}, {Name: "MpsSvc", Start: 4}, {Name: "BFE", Start: 2}}, false, finding.Unknown},
+		"it was taken out":      {[]snapshot.WindowsService{{Name: "DcomLaunch", Start: 2}, {Name: "BFE", Start: 2}}, false, finding.Unknown},
 		"its engine is stopped": {[]snapshot.WindowsService{{Name: "MpsSvc", Start: 2}, {Name: "BFE", Start: 2, State: "stopped"}}, false, finding.Unknown},
-		"it is off besides":     {[]snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "MpsSvc", Start: 4}, {Name: "BFE", Start: 2}}, true, finding.Fail},
+		"it is off besides":     {[]snapshot.WindowsService{{Name: "DcomLaunch", Start: 2}, {Name: "MpsSvc", Start: 4}, {Name: "BFE", Start: 2}}, true, finding.Fail},
 	} {
 		s := fixtures.WindowsHost()
 		s.Windows.Services.List, s.Windows.Filters.Read = c.services, snapshot.Fact{State: snapshot.Absent}

@@ -108,7 +108,7 @@ func NotRunning(w *snapshot.Windows) (list []string) {
 		switch {
 		case i < 0 && w.Services.Read.State != snapshot.Present:
 			list = append(list, "whether the service "+name+" runs, which filters, was not read: "+reason(w.Services.Read))
-		case i < 0 && place("RpcSs") >= 0: // a list of all services has that one; scripts that strip Windows take the firewall out
+		case i < 0 && place("DcomLaunch") >= 0: // a list of all services has that one; scripts that strip Windows take the firewall out
 			list = append(list, "the host has no service "+name+", which filters: what filters then is not known from the registry")
 		case i < 0:
 		case w.Services.List[i].Start == 4 || w.Services.List[i].State == "stopped":

@@ -320,7 +320,7 @@ func TestNotRead(t *testing.T) {
 		t.Errorf("of services that run: %q", p.Unread)
 	}
 	w = host()
-	w.Services.List = []snapshot.WindowsService{{Name: "RpcSs", Start: 2}, {Name: "BFE", Start: 2}}
+	w.Services.List = []snapshot.WindowsService{{Name: "DcomLaunch", Start: 2}, {Name: "BFE", Start: 2}}
 	if p := Compile(w); len(p.Unread) != 1 || !strings.Contains(p.Unread[0], "no service MpsSvc") {
 		t.Errorf("of a host without the firewall: %q", p.Unread)
 	}
