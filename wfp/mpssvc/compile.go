@@ -276,7 +276,7 @@ func (c *compiler) profilesOf(r *Rule) [][]snapshot.WindowsProfile {
 		case r.Profiles != nil && !slices.Contains(r.Profiles, s.Profile):
 		case s.Doubt != "": // of these alone it is not known
 			unsure = append(unsure, s.Profile)
-		case !s.On || local && !s.Merge:
+		case !s.On && !hardens(r.Store) || local && !s.Merge:
 		case s.doubtOf(r) != "":
 			unsure = append(unsure, s.Profile)
 		default:

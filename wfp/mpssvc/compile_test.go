@@ -207,6 +207,11 @@ func TestRules(t *testing.T) {
 			[]string{"wsl>winrm", "wsl>smb", "wsl>https", "wsl>rpc"},
 			nil,
 		},
+		"a service that is hardened, and no firewall": {
+			static(local(host(), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(0))}), `V2.0|Action=Block|Dir=in|App=%SystemRoot%\System32\svchost.exe|Svc=TermService|`),
+			[]string{"wsl>winrm", "wsl>smb", "wsl>https", "wsl>rpc", "wsl>node", "wsl>mdns", "wsl>teredo"},
+			[]string{"wsl>rdp"},
+		},
 		"what it may before what it may not": {
 			static(host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=3389|"), `v2.0|Action=Allow|Dir=In|LPort=22,3380-3390|Protocol=TCP|App=%SystemRoot%\system32\svchost.exe|Svc=TermService|`,
 				`V2.0|Action=Block|Dir=In|App=%SystemRoot%\system32\svchost.exe|Svc=TermService|`), []string{"wsl>rdp"}, nil,

@@ -98,6 +98,8 @@ func (s *Settings) doubtOf(r *Rule) string {
 	const may = "whether rules of the host for %s count on the %s profile is not known: AllowUserPrefMerge of %s is 0"
 	ports := r.App == "" || !r.Local.empty()
 	switch {
+	case !s.On && s.Doubt == "" && hardens(r.Store):
+		return fmt.Sprintf("whether what hardens services holds on the %s profile, where the firewall is off, is not known", s.Profile)
 	case s.Doubt != "" || r.Store != snapshot.StoreLocal:
 		return s.Doubt
 	case s.NoUserApps && r.App != "":
