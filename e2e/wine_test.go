@@ -155,6 +155,7 @@ func TestWine(t *testing.T) {
 	for _, name := range []string{"system.reg", "software.reg"} {
 		w.run(nil, "regedit", "/S", windowsPath(filepath.Join(dir, name)))
 	}
+	w.run(nil, "reg", "add", `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles\{b3c0a1d2-0000-4000-8000-000000000002}`, "/v", "Category", "/t", "REG_DWORD", "/d", "0", "/f")
 	tmp := t.TempDir()
 	file, config := filepath.Join(tmp, "wine.json"), filepath.Join(tmp, "config.yaml")
 	if err := os.WriteFile(config, []byte("zones:\n  workload:\n    interfaces: [wsl0]\n"), 0o600); err != nil {

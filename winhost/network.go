@@ -230,13 +230,19 @@ func (s *Source) connect(list []snapshot.WindowsAdapter) {
 		return !named || category(o) == ""
 	})
 	asked = asked || s.onlyPublic()
+	unidentified := snapshot.Fact{State: snapshot.Absent}
+	if s.unidentifiedByPolicy() {
+		unidentified = snapshot.Fact{State: snapshot.Error, Reason: "a policy has networks that are not identified in another profile than the public one, and whether this is one was not told"}
+	}
 	for i := range list {
 		a := &list[i]
 		switch {
 		case a.Profile != "":
 			a.ProfileRead = present
-		case a.Kind == snapshot.NetworkLoopback || asked:
+		case a.Kind == snapshot.NetworkLoopback:
 			a.ProfileRead = snapshot.Fact{State: snapshot.Absent}
+		case asked:
+			a.ProfileRead = unidentified
 		default:
 			a.ProfileRead = snapshot.Fact{State: snapshot.Error, Reason: "which profile it is of was not told (Get-NetConnectionProfile)"}
 		}
@@ -247,9 +253,9 @@ func (s *Source) connect(list []snapshot.WindowsAdapter) {
 // counts as public too.
 func (s *Source) onlyPublic() bool {
 	const key = `SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles`
-	k, read := s.look(key)
-	if k == nil {
-		return read.State == snapshot.Absent
+	k, _ := s.look(key)
+	if k == nil { // every host has the key
+		return false
 	}
 	names, err := k.Keys()
 	if err != nil {
@@ -261,6 +267,24 @@ func (s *Source) onlyPublic() bool {
 		}
 	}
 	return true
+}
+
+// unidentifiedByPolicy says that a policy gives networks a profile by what they are known by (Network List Manager Policies). One of these signatures is
+// that of all networks that are not identified.
+func (s *Source) unidentifiedByPolicy() bool {
+	const key = `SOFTWARE\Policies\Microsoft\Windows NT\CurrentVersion\NetworkList\Signatures`
+	k, read := s.look(key)
+	if k == nil {
+		return read.State != snapshot.Absent && read.State != snapshot.Error
+	}
+	names, err := k.Keys()
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		n, ok := s.number(key+`\`+name, "Category")
+		return ok && n != 0
+	})
 }
 
 // tunnels are words in the descriptions of adapters of VPNs.

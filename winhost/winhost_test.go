@@ -737,6 +737,41 @@ func TestNetworkProfiles(t *testing.T) {
 	}
 }
 
+// TestUnidentifiedNetworks: an adapter that is in no known network is of the public profile, unless a policy says another one; and where the key of
+// networks is not there, it is not known that there are none but public ones.
+func TestUnidentifiedNetworks(t *testing.T) {
+	const (
+		addrs     = `[{"IPAddress": "192.168.1.5", "PrefixLength": 24, "InterfaceIndex": 12, "InterfaceAlias": "Ethernet"}, {"IPAddress": "172.17.112.1", "PrefixLength": 20, "InterfaceIndex": 7, "InterfaceAlias": "vEthernet (WSL)"}]`
+		home      = `[{"Name": "Home", "InterfaceIndex": 12, "InterfaceAlias": "Ethernet", "NetworkCategory": 1}]`
+		head      = "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE]\n\n"
+		profiles  = `[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles\{1}]` + "\n\"Category\"=dword:"
+		signature = `[HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Microsoft\Windows NT\CurrentVersion\NetworkList\Signatures\010103000F0000F001]` + "\n\"Category\"=dword:"
+	)
+	for name, c := range map[string]struct {
+		reg  string
+		told bool
+		want snapshot.Status
+	}{
+		"no policy":                         {head, true, snapshot.Absent},
+		"a policy for private ones":         {head + signature + "00000001\n\n", true, snapshot.Error},
+		"a policy for public ones":          {head + signature + "00000000\n\n", true, snapshot.Absent},
+		"known networks are public":         {head + profiles + "00000000\n\n", false, snapshot.Absent},
+		"and a policy has them private":     {head + profiles + "00000000\n\n" + signature + "00000001\n\n", false, snapshot.Error},
+		"one is private":                    {head + profiles + "00000001\n\n", false, snapshot.Error},
+		"the key of networks was not there": {head, false, snapshot.Error},
+	} {
+		files := []File{text("addresses.json", addrs), text("software.reg", c.reg)}
+		if c.told {
+			files = append(files, text("networks.json", home))
+		}
+		for _, a := range snapshotOf(t, files...).Windows.Adapters.List {
+			if a.Name == "vEthernet (WSL)" && a.ProfileRead.State != c.want {
+				t.Errorf("%s: %+v", name, a.ProfileRead)
+			}
+		}
+	}
+}
+
 // TestShellRules: rules that commands told become those of the registry's grammar; one whose conditions were not told has an unknown one.
 func TestShellRules(t *testing.T) {
 	const rules = `[
