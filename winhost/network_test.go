@@ -85,3 +85,26 @@ func TestManyAddresses(t *testing.T) {
 		t.Errorf("%d interfaces", len(list))
 	}
 }
+
+// TestProgramsOfServices: where processes were not told, the program of a service's process is that of the service; one that Windows may have read another
+// way is not known.
+func TestProgramsOfServices(t *testing.T) {
+	const (
+		tcp      = `[{"LocalAddress": "0.0.0.0", "LocalPort": 3389, "RemotePort": 0, "State": 2, "OwningProcess": 9}, {"LocalAddress": "0.0.0.0", "LocalPort": 80, "RemotePort": 0, "State": 2, "OwningProcess": 10}, {"LocalAddress": "0.0.0.0", "LocalPort": 81, "RemotePort": 0, "State": 2, "OwningProcess": 11}]`
+		services = `[{"Name": "TermService", "PathName": "C:\\Windows\\System32\\svchost.exe -k NetworkService", "StartName": "LocalSystem", "State": "Running", "StartMode": "Manual", "ProcessId": 9},
+			{"Name": "Web", "PathName": "\"C:\\Program Files\\Web\\web.exe\" -x", "StartName": "LocalSystem", "State": "Running", "StartMode": "Auto", "ProcessId": 10},
+			{"Name": "Loose", "PathName": "C:\\Program Files\\Loose\\loose.exe -x", "StartName": "LocalSystem", "State": "Running", "StartMode": "Auto", "ProcessId": 11}]`
+		processes = `[{"ProcessId": 9, "ParentProcessId": 1, "Name": "other.exe", "ExecutablePath": "C:\\other.exe"}]`
+	)
+	want := map[int]string{3389: `C:\Windows\System32\svchost.exe`, 80: `C:\Program Files\Web\web.exe`, 81: ""}
+	for _, l := range snapshotOf(t, text("tcp.json", tcp), text("services.json", services)).Windows.Listeners.List {
+		if l.Path != want[l.Port] || (l.OwnerState == snapshot.OwnersSeen) != (l.Path != "") {
+			t.Errorf("%+v", l)
+		}
+	}
+	for _, l := range snapshotOf(t, text("tcp.json", tcp), text("services.json", services), text("processes.json", processes)).Windows.Listeners.List {
+		if l.Port == 3389 && l.Path != `C:\other.exe` {
+			t.Errorf("%+v", l)
+		}
+	}
+}
