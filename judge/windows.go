@@ -317,6 +317,7 @@ func (b *builder) windowsProfiles(w *snapshot.Windows, list []exposure.WindowsPr
 	b.doc.WindowsProfiles = []DocWindowsProfile{}
 	stopped := mpssvc.NotRunning(w)
 	for _, s := range list {
+		whose := !s.On || !s.Blocks || !s.Merge || len(s.Disabled) > 0 // there is something to say of who is in the profile
 		p := DocWindowsProfile{
 			Profile: string(s.Profile), Active: []string{}, Zones: []string{}, On: s.On, Blocks: s.Blocks, Shielded: s.Shielded, Merge: s.Merge, Disabled: []string{},
 			Doubt: s.Doubt, Local: localRules(&w.Firewall, s.Profile), Policy: orEmpty(s.ByPolicy),
@@ -329,7 +330,7 @@ func (b *builder) windowsProfiles(w *snapshot.Windows, list []exposure.WindowsPr
 				continue
 			}
 			a := &w.Adapters.List[i.Index-1]
-			if _, known := mpssvc.ProfileOf(a); !known && p.Doubt == "" {
+			if _, known := mpssvc.ProfileOf(a); !known && whose && p.Doubt == "" {
 				p.Doubt = "the profile of " + a.Name + " was not read"
 			}
 			if !slices.Contains(s.Interfaces, a.Name) {

@@ -105,6 +105,30 @@ func TestWindowsFirewallThatDoesNotRun(t *testing.T) {
 	}
 }
 
+// TestWindowsProfilesThatAreAlike: which profile an interface is of does not matter where the firewall is on in each, and does where it is off in one.
+func TestWindowsProfilesThatAreAlike(t *testing.T) {
+	p, err := loadedOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for off, want := range map[bool]string{false: finding.Pass, true: finding.Unknown} {
+		s := fixtures.WindowsHost()
+		for i := range s.Windows.Adapters.List {
+			s.Windows.Adapters.List[i].ProfileRead = snapshot.Fact{State: snapshot.Error, Reason: "it was not told"}
+		}
+		if off {
+			s.Windows.Firewall.Stores[0].Profiles = append(s.Windows.Firewall.Stores[0].Profiles[:0:0], snapshot.FirewallProfile{Profile: snapshot.ProfileDomain, EnableFirewall: new(uint32(0))})
+		}
+		r, err := Judge(t.Context(), s, p, &Config{}, "0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res := resultOf(t, r, "windows/firewall-off"); res.Status != want {
+			t.Errorf("off in one %v: %s, %s", off, res.Status, res.Reason)
+		}
+	}
+}
+
 // TestModelOfWindows: the zones of a model are held against the adapters of Windows, and flows are not known not to be: what it forwards is not asked.
 func TestModelOfWindows(t *testing.T) {
 	p, err := loadedOnce()
