@@ -100,7 +100,7 @@ func FuzzPowers(f *testing.F) {
 		inTime(t, 5*time.Second, len(b), func() {
 			_, _ = sudoRules(b, "web1")
 			_, _ = ruleGrants(string(b))
-			_, _ = actionGrants(b)
+			_, _ = actionGrants(b, map[string]polkitAction{})
 		})
 	})
 }

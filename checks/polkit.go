@@ -17,11 +17,15 @@ import (
 // polkitDaemons are where packages have the daemon; without it nobody is asked.
 var polkitDaemons = []string{"/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd", "/usr/libexec/polkit-1/polkitd", "/usr/lib/policykit-1/polkitd"}
 
-// polkitDirs are those of rules and of actions (polkit(8)).
-var (
-	polkitRules   = []string{"/etc/polkit-1/rules.d", "/run/polkit-1/rules.d", "/usr/local/share/polkit-1/rules.d", "/usr/share/polkit-1/rules.d"}
-	polkitActions = "/usr/share/polkit-1/actions"
-)
+// polkitDirs are those of rules and of actions (polkit(8)). Not every version has all of them.
+var polkitDirs = func() (list []string) {
+	for _, what := range []string{"rules.d", "actions"} {
+		for _, dir := range []string{"/etc", "/run", "/usr/local/share", "/usr/share"} {
+			list = append(list, path.Join(dir, "polkit-1", what))
+		}
+	}
+	return list
+}()
 
 // polkit reads what polkit lets whom do without a password.
 func (s *Scan) polkit() ([]snapshot.PolkitGrant, snapshot.Fact) {
@@ -29,7 +33,8 @@ func (s *Scan) polkit() ([]snapshot.PolkitGrant, snapshot.Fact) {
 		return nil, snapshot.Fact{State: snapshot.Absent}
 	}
 	var list []snapshot.PolkitGrant
-	for _, dir := range append(slices.Clone(polkitRules), polkitActions) {
+	told := map[string]polkitAction{}
+	for _, dir := range polkitDirs {
 		names, err := s.Host.ReadDir(dir)
 		if gone(err) {
 			continue
@@ -47,7 +52,7 @@ func (s *Scan) polkit() ([]snapshot.PolkitGrant, snapshot.Fact) {
 			if err != nil {
 				return nil, toFact("", err)
 			}
-			grants, err := polkitGrants(ext, b)
+			grants, err := polkitGrants(ext, b, told)
 			if err != nil {
 				grants = []snapshot.PolkitGrant{{Unread: err.Error()}}
 			}
@@ -57,31 +62,79 @@ func (s *Scan) polkit() ([]snapshot.PolkitGrant, snapshot.Fact) {
 			}
 		}
 	}
-	return list, snapshot.Fact{State: snapshot.Present}
+	return annotated(list, told), snapshot.Fact{State: snapshot.Present}
 }
 
-// polkitGrants are what a file of rules or of actions lets somebody do without a password.
-func polkitGrants(ext string, b []byte) ([]snapshot.PolkitGrant, error) {
+// polkitAction is what the annotations of an action say (polkit(8), pkexec(1)).
+type polkitAction struct {
+	exec    []string
+	implies []string // who may do it may do these
+}
+
+// maxImplied bounds the actions that are implied, one by another.
+const maxImplied = 4_096
+
+// annotated are grants with what pkexec runs by them, and those of the actions that theirs imply.
+func annotated(list []snapshot.PolkitGrant, told map[string]polkitAction) []snapshot.PolkitGrant {
+	seen := map[string]bool{}
+	for i := 0; i < len(list) && len(list) < maxImplied; i++ {
+		g := &list[i]
+		g.Exec = told[g.Action].exec
+		for _, action := range told[g.Action].implies {
+			also := *g
+			also.Action = action
+			if k := also.File + " " + action + fmt.Sprint(g.Users, g.Groups, g.Session, g.Narrower); !seen[k] {
+				seen[k] = true
+				list = append(list, also)
+				g = &list[i]
+			}
+		}
+	}
+	return list
+}
+
+// polkitGrants are what a file of rules or of actions lets somebody do without a password. What it says of actions besides is noted.
+func polkitGrants(ext string, b []byte, told map[string]polkitAction) ([]snapshot.PolkitGrant, error) {
 	if ext == ".policy" {
-		return actionGrants(b)
+		return actionGrants(b, told)
 	}
 	return ruleGrants(string(b))
 }
 
 // actionGrants are the actions that a file lets everybody do, or everybody who is logged in at the machine.
-func actionGrants(b []byte) (list []snapshot.PolkitGrant, err error) {
+func actionGrants(b []byte, told map[string]polkitAction) (list []snapshot.PolkitGrant, err error) {
 	var doc struct {
 		Actions []struct {
 			ID       string `xml:"id,attr"`
 			Any      string `xml:"defaults>allow_any"`
 			Inactive string `xml:"defaults>allow_inactive"`
 			Active   string `xml:"defaults>allow_active"`
+			Notes    []struct {
+				Key  string `xml:"key,attr"`
+				Text string `xml:",chardata"`
+			} `xml:"annotate"`
 		} `xml:"action"`
 	}
 	if err := xml.Unmarshal(b, &doc); err != nil {
 		return nil, errMalformed
 	}
 	for _, a := range doc.Actions {
+		var x polkitAction
+		first := ""
+		for _, n := range a.Notes {
+			switch n.Key {
+			case "org.freedesktop.policykit.exec.path":
+				x.exec = []string{strings.TrimSpace(n.Text)}
+			case "org.freedesktop.policykit.exec.argv1":
+				first = strings.TrimSpace(n.Text)
+			case "org.freedesktop.policykit.imply":
+				x.implies = strings.Fields(n.Text)
+			}
+		}
+		if first != "" && x.exec != nil {
+			x.exec = append(x.exec, first)
+		}
+		told[a.ID] = x
 		switch {
 		case a.Any == "yes":
 			list = append(list, snapshot.PolkitGrant{Action: a.ID})

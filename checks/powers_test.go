@@ -357,10 +357,18 @@ func TestRulesOfPolkit(t *testing.T) {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
+	told := map[string]polkitAction{}
 	got, err := actionGrants([]byte(`<policyconfig><action id="a"><defaults><allow_any>yes</allow_any></defaults></action><action id="b"><defaults>
-		<allow_any>auth_admin</allow_any><allow_active>yes</allow_active></defaults></action><action id="c"><defaults><allow_any>no</allow_any></defaults></action></policyconfig>`))
+		<allow_any>auth_admin</allow_any><allow_active>yes</allow_active></defaults></action><action id="c"><defaults><allow_any>no</allow_any></defaults>
+		<annotate key="org.freedesktop.policykit.exec.path">/usr/bin/find</annotate><annotate key="org.freedesktop.policykit.exec.argv1">/etc</annotate></action>
+		<action id="d"><annotate key="org.freedesktop.policykit.imply">c a</annotate></action></policyconfig>`), told)
 	if d := gocmp.Diff([]snapshot.PolkitGrant{{Action: "a"}, {Action: "b", Session: true}}, got); err != nil || d != "" {
 		t.Errorf("%v %s", err, d)
+	}
+	exec := []string{"/usr/bin/find", "/etc"}
+	of := []string{"x"}
+	if d := gocmp.Diff([]snapshot.PolkitGrant{{Action: "d", Users: of}, {Action: "c", Users: of, Exec: exec}, {Action: "a", Users: of}}, annotated([]snapshot.PolkitGrant{{Action: "d", Users: of}}, told)); d != "" {
+		t.Errorf("what an action implies, and what pkexec runs by it: %s", d)
 	}
 }
 

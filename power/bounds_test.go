@@ -165,6 +165,34 @@ func TestWhoProgramsMakeOfIt(t *testing.T) {
 	}
 }
 
+// TestPkexecOfActions: an action may have a program of its own, which pkexec runs as root for whom polkit lets do it; what somebody gets by that depends on the program.
+func TestPkexecOfActions(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		exec   []string
+		groups []string
+		nnp    bool
+		want   power.Verdict
+	}{
+		"a program that runs others":       {[]string{"/usr/bin/find"}, []string{"staff"}, false, power.Yes},
+		"one that nobody knows":            {[]string{"/opt/tool"}, []string{"staff"}, false, power.Unknown},
+		"with an argument":                 {[]string{"/usr/bin/systemctl", "restart"}, []string{"staff"}, false, power.Unknown},
+		"of another group":                 {[]string{"/usr/bin/find"}, []string{"disk"}, false, power.No},
+		"without new privileges":           {[]string{"/usr/bin/find"}, []string{"staff"}, true, power.No},
+		"a helper of desktops":             {[]string{"/usr/libexec/gsd-backlight-helper"}, []string{"staff"}, false, power.No},
+		"one of that name that is no such": {[]string{"/opt/gsd-backlight-helper"}, []string{"staff"}, false, power.Unknown},
+	} {
+		s, from := quiet(), onHost()
+		s.Powers.Polkit = []snapshot.PolkitGrant{{File: "a.rules", Action: "a.tool.run", Groups: c.groups, Exec: c.exec}}
+		if from.NoNewPrivs = c.nnp; c.nnp {
+			s.Powers.Accounts = nil
+		}
+		if a := answer(t, s, from, power.Root); a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, texts(a.Path), a.Because)
+		}
+	}
+}
+
 // TestPkexec: pkexec is a program that runs as root, and no daemon: without new powers, or where it is not, polkit lets nobody run anything by it, and it has the
 // bounding set and the mounts of who starts it. What daemons do is as before.
 func TestPkexec(t *testing.T) {

@@ -382,6 +382,9 @@ func (k *checker) polkit(st *State) error {
 			break
 		}
 		p := &k.s.Powers.Polkit[i]
+		if executes(p) && !st.NoNewPrivs && !st.OwnUser && k.base.meets(p, st) && k.tool(st, "pkexec") {
+			return fmt.Errorf("%s lets uid %d run %s as root", p.File, st.UID, p.Exec[0])
+		}
 		if p.Action == execAction && p.Unread == "" && (st.NoNewPrivs || st.OwnUser || !k.tool(st, "pkexec")) {
 			continue
 		}

@@ -38,7 +38,7 @@ func (g *Graph) byPolkit(s *State) (list []Edge) {
 		switch {
 		case p.Unread != "":
 			e.Unknown = fmt.Sprintf("%s was not followed: %s", p.File, p.Unread)
-		case !g.meets(p, s), actionGoal(p.Action) == "", p.Narrower && p.Action == manageUnits:
+		case !g.meets(p, s), actionGoal(p.Action) == "" && !executes(p), p.Narrower && p.Action == manageUnits:
 			continue
 		case p.Narrower:
 			e.Unknown = fmt.Sprintf("for what %s lets it do %s was not followed", p.File, cmp.Or(p.Action, "every action"))
@@ -52,9 +52,18 @@ func (g *Graph) byPolkit(s *State) (list []Edge) {
 		if goal := actionGoal(p.Action); p.Unread == "" && goal != "" {
 			e.Goal = goal
 		}
-		if p.Action == execAction {
+		switch {
+		case p.Action == execAction:
 			list = append(list, g.byPkexec(s, e)...)
 			continue
+		case executes(p) && p.Unread == "":
+			x := e
+			x.Goal, x.Unknown = Root, cmp.Or(x.Unknown, g.wordsGive(s, p.Exec, false, true))
+			x.Text = fmt.Sprintf("polkit lets it do %s by %s, by which pkexec runs %s as root", p.Action, p.File, strings.Join(p.Exec, " "))
+			list = append(list, g.byPkexec(s, x)...)
+			if actionGoal(p.Action) == "" {
+				continue
+			}
 		}
 		list = append(list, e)
 	}
@@ -63,6 +72,11 @@ func (g *Graph) byPolkit(s *State) (list []Edge) {
 
 // execAction is the action that a program runs by itself, and no daemon: pkexec(1).
 const execAction = "org.freedesktop.policykit.exec"
+
+// executes says of a grant that pkexec runs a program of its own by it, and not one that everybody at the machine is meant to run so.
+func executes(p *snapshot.PolkitGrant) bool {
+	return len(p.Exec) > 0 && !(strings.HasPrefix(p.Exec[0], "/usr/l") && slices.Contains(rego.Gains().Helpers, path.Base(p.Exec[0])))
+}
 
 // byPkexec is what polkit lets pkexec do for a state: it is a set-id program, and needs the powers of one.
 func (g *Graph) byPkexec(s *State, e Edge) []Edge {

@@ -49,6 +49,8 @@ type GainData struct {
 	Source string `json:"source"`
 	// Harmless are set-id programs of distributions that are meant for everybody.
 	Harmless []string `json:"harmless"`
+	// Helpers are programs of desktops that pkexec runs for everybody who is at the machine.
+	Helpers []string `json:"helpers"`
 	// Runs are programs that run what their user tells them to, Writes those that write or read the files that their arguments name.
 	Runs   []string `json:"runs"`
 	Writes []string `json:"writes"`

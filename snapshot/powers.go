@@ -217,6 +217,8 @@ type PolkitGrant struct {
 	Session bool `json:"session,omitempty"`
 	// Narrower: it is for some objects of the action alone, such as one unit.
 	Narrower bool `json:"narrower,omitempty"`
+	// Exec is the program that pkexec(1) runs as root by the action, with its first argument if only that is meant.
+	Exec []string `json:"exec,omitempty"`
 	// Unread is why the file is not followed; then nothing else is known of it.
 	Unread string `json:"unread,omitempty"`
 }
