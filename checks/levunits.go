@@ -197,7 +197,7 @@ func unitYes(value string) bool {
 
 // runs adds what a service runs and reads as a user.
 func (l *levers) runs(lines []unitLine, section, unit string, uid int, trigger snapshot.Trigger) {
-	lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: unit, UID: uid, Trigger: trigger}
+	lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: unit, UID: uid, Trigger: trigger, Gives: l.gives(lines, section, uid)}
 	at := runsHere{dir: cmp.Or(below("/", strings.TrimPrefix(lastOfKey(lines, section, "WorkingDirectory"), "-")), "/")}
 	at.vars = l.environment(lines, section, lever)
 	at.in = l.unitSettings(lines, section, lever)
@@ -215,7 +215,7 @@ func (l *levers) runs(lines []unitLine, section, unit string, uid int, trigger s
 			as := lever
 			prefix := line[:len(line)-len(command)]
 			if strings.ContainsAny(prefix, "+!") { // with the powers of the manager
-				as.UID = 0
+				as.UID, as.Gives = 0, nil
 			}
 			words := quotedWords(command)
 			if strings.Contains(prefix, "@") && len(words) > 1 { // the second is what it is called

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -21,7 +22,10 @@ type levers struct {
 	w    *permitWalker
 	out  *Outcome
 	list []snapshot.LeverFile
-	seen map[leverKey]bool
+	// alone are those of which root decides alone, or the user as whom they are run.
+	alone   []snapshot.LeverFile
+	aloneAt map[leverKey]int
+	seen    map[leverKey]bool
 	// followed are the scripts whose commands were looked at.
 	followed map[leverKey]bool
 	scripts  map[string]bool // by their paths
@@ -51,10 +55,15 @@ type leverKey struct {
 	trigger snapshot.Trigger
 	unsure  bool
 	of      string
+	gives   string
 }
 
 func leverKeyOf(f snapshot.LeverFile) leverKey {
-	return leverKey{f.Path, f.Kind, f.UID, f.Trigger, f.Unsure != "", f.Of}
+	gives := ""
+	if f.Gives != nil {
+		gives = fmt.Sprint(*f.Gives)
+	}
+	return leverKey{f.Path, f.Kind, f.UID, f.Trigger, f.Unsure != "", f.Of, gives}
 }
 
 // maxLevers bounds the files that are listed: those that others than root decide of.
@@ -62,7 +71,7 @@ const maxLevers = 20_000
 
 func (s *Scan) newLevers(ctx context.Context, out *Outcome) *levers {
 	return &levers{
-		s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, scripts: map[string]bool{}, closed: map[string]bool{}, sure: map[string]bool{}, included: map[string]bool{},
+		s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, aloneAt: map[leverKey]int{}, followed: map[leverKey]bool{}, scripts: map[string]bool{}, closed: map[string]bool{}, sure: map[string]bool{}, included: map[string]bool{},
 		found: map[[2]string]string{}, sources: map[string]string{}, libs: libraries{read: map[string]objectRead{}, done: map[leverKey]bool{}},
 	}
 }
@@ -126,14 +135,14 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	sec.Bus, sec.BusRead = s.busPolicy()
 	sec.Exports = s.rootExports(out)
 	sec.Programs, sec.Searched = l.gainPrograms()
-	sec.Files, sec.Looked = l.list, l.w.looked
+	sec.Files, sec.Alone, sec.Looked = l.list, l.alone, l.w.looked
 	return out
 }
 
 // add looks at what is at a path, and lists it if somebody besides root decides of it.
 func (l *levers) add(f snapshot.LeverFile) {
 	k := leverKeyOf(f)
-	if l.seen[k] || !path.IsAbs(f.Path) || l.closed[f.Path] && f.Kind != snapshot.LeverSecret {
+	if l.seen[k] || !path.IsAbs(f.Path) || l.closed[f.Path] && f.Kind != snapshot.LeverSecret && !l.apart(&f) {
 		return
 	}
 	l.seen[k] = true
@@ -170,11 +179,12 @@ func (l *levers) add(f snapshot.LeverFile) {
 		return
 	default:
 		l.closed[f.Path] = f.Kind != snapshot.LeverSecret && len(a.list) == 0
+		f.Gates = a.gates
+		l.own(f, a.list, a.real)
 		list := slices.DeleteFunc(a.list, func(p snapshot.Permit) bool { // of what is somebody's own nothing is gained
 			return p.Who == snapshot.PermitUser && p.ID == f.UID && f.UID > 0
 		})
 		read, put, why := l.leaves(&f, list, a.real)
-		f.Gates = a.gates
 		if f.Permits = put; len(put) > 0 {
 			unsure := f
 			unsure.Unsure = cmp.Or(f.Unsure, why)

@@ -268,6 +268,9 @@ func (k *checker) files(st *State) error {
 		open := f.Unread != "" && k.gets(st, f.Path, write, false) || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool {
 			return holds(st, p) && k.getsBy(st, p.At, write, false, shut(st, f, p, "/"))
 		})
+		if open && goal == "" && f.Gives != nil && !k.closed[k.base.withGiven(f).key()] {
+			return fmt.Errorf("uid %d gets at %s, to which %s gives more, which is not among the states", st.UID, f.Path, f.By)
+		}
 		switch {
 		case !open, f.UID == st.UID && goal == "":
 		case goal != "" && (k.matters(goal) || f.By == snapshot.ClusterCredentials):
@@ -276,7 +279,7 @@ func (k *checker) files(st *State) error {
 			return fmt.Errorf("uid %d gets at %s of uid %d, which is not among the states", st.UID, f.Path, f.UID)
 		}
 	}
-	return nil
+	return k.own(st)
 }
 
 // account says whether somebody who logs in as a uid is among the states.
@@ -325,8 +328,11 @@ func (k *checker) container(st *State) error {
 		if !st.OwnUser && c.AllDevices && st.has(capMknod) || (!st.OwnUser || st.UID == 0) && slices.ContainsFunc(c.Devices, disk) {
 			return fmt.Errorf("the disks of the host are in %s", c.ID)
 		}
+		if len(k.base.byKernelFiles(st, &c)) > 0 {
+			return fmt.Errorf("settings of the kernel are written in %s", c.ID)
+		}
 		for _, m := range c.Mounts {
-			if err := k.mount(st, m); err != nil {
+			if err := cmp.Or(k.mount(st, m), k.alone(st, m)); err != nil {
 				return err
 			}
 		}

@@ -75,6 +75,44 @@ func (g *Graph) become(e Edge, f *snapshot.LeverFile) Edge {
 	return e
 }
 
+// given is what a unit makes of who decides what it runs as a user: with the capabilities and the groups that it gives; no edge if it gives none.
+func (g *Graph) given(e Edge, f *snapshot.LeverFile) []Edge {
+	if f.Gives == nil || f.UID == 0 || e.Goal != "" {
+		return nil
+	}
+	e.To = g.withGiven(f)
+	e.Unknown, e.Text = cmp.Or(e.Unknown, f.Gives.Unsure), e.Text+", with capabilities or groups that its account lacks"
+	return []Edge{e}
+}
+
+// withGiven is the account of a user with what a unit gives it.
+func (g *Graph) withGiven(f *snapshot.LeverFile) *State {
+	to := g.account(f.UID)
+	to.Caps |= snapshot.Caps(f.Gives.Caps) & edgeCaps &^ to.Lacks
+	to.Groups = append(to.Groups, f.Gives.Groups...)
+	return to
+}
+
+// byOwn is what units run that a state itself decides of, with capabilities or groups that it lacks.
+func (g *Graph) byOwn(s *State) (list []Edge) {
+	for i := range g.snap.Powers.Alone {
+		f := &g.snap.Powers.Alone[i]
+		p := opened(s, f, "/")
+		if f.Gives == nil || f.UID != s.UID || s.Place == InContainer || p == nil {
+			continue
+		}
+		e := Edge{
+			Kind: ByFile, Object: f.Path, Trigger: f.Trigger, Change: "who decides what " + f.By + " runs", Unknown: f.Unsure,
+			Text: fmt.Sprintf("%s can change %s%s", who(p), p.At, uses(f)),
+		}
+		why, ok := g.inView(s, f)
+		if e.Unknown = cmp.Or(e.Unknown, why); ok {
+			list = append(list, g.given(e, f)...)
+		}
+	}
+	return list
+}
+
 // permitted is the permit by which a state gets at something, or nil.
 func permitted(s *State, list []snapshot.Permit) *snapshot.Permit {
 	i := slices.IndexFunc(list, func(p snapshot.Permit) bool {
@@ -156,9 +194,10 @@ func (g *Graph) byFiles(s *State) (list []Edge) {
 		} else if e.Unknown == "" {
 			e.Unknown = why
 		}
-		list = append(append(list, g.become(e, f)), byCluster(e, f)...)
+		e = g.become(e, f)
+		list = append(append(append(list, e), byCluster(e, f)...), g.given(e, f)...)
 	}
-	return list
+	return append(list, g.byOwn(s)...)
 }
 
 // byCluster is what credentials of a cluster may give who reads them: it runs workloads as root on its hosts.

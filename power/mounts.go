@@ -16,6 +16,7 @@ var rootPlaces = []string{
 	"/etc/systemd", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/crontab", "/etc/passwd", "/etc/shadow", "/etc/sudoers.d", "/etc/sudoers", "/etc/pam.d",
 	"/etc/ld.so.preload", "/etc/profile.d", "/etc/ssh", "/etc/udev", "/root/.ssh", "/root/.bashrc", "/root/.profile", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/local/bin",
 	"/usr/local/sbin", "/bin", "/sbin", "/lib", "/boot", "/var/spool/cron", "/run/systemd/system", "/proc/sys/kernel", "/etc/kubernetes",
+	"/etc/cron.weekly", "/etc/cron.monthly", "/etc/logrotate.d", "/etc/group", "/etc/profile", "/etc/polkit-1", "/proc/sys/fs/binfmt_misc",
 }
 
 // statePlaces are those of runtimes: who writes one as a whole decides what containers are. What is below them is some container's own.
@@ -83,7 +84,11 @@ func (g *Graph) byMounts(s *State) (list []Edge) {
 			list = append(list, g.mounted(s, m, e)...)
 		}
 		list = append(list, g.asRoot(s, source, e)...)
+		list = append(list, g.byAlone(s, m, e)...)
+		list = append(list, g.byHomes(s, m, e)...)
+		list = append(list, bySettings(s, m, e)...)
 	}
+	list = append(list, g.byKernelFiles(s, c)...)
 	if !s.OwnUser || s.UID == 0 {
 		list = append(list, g.byDevices(s, c)...)
 	}

@@ -9,31 +9,11 @@ import (
 // checkPowers refuses files of kinds, triggers and permits that there are not.
 func (s *Snapshot) checkPowers() error {
 	p := &s.Powers
-	for i := range p.Files {
-		f := &p.Files[i]
-		if err := oneOf(f.Kind, leverKinds, "powers.files[%d].kind", i); err != nil {
-			return err
-		}
-		if err := oneOf(f.Trigger, Triggers, "powers.files[%d].trigger", i); err != nil {
-			return err
-		}
-		named := f.Kind == LeverSocket && strings.HasPrefix(f.Path, "@")
-		if !path.IsAbs(f.Path) && !named || f.UID < 0 {
-			return wrong("no absolute path, or nobody's uid", "powers.files[%d]", i)
-		}
-		for j := range f.Permits {
-			if !path.IsAbs(f.Permits[j].At) && (!named || f.Permits[j].At != f.Path) {
-				return wrong("no absolute path", "powers.files[%d].permits[%d]", i, j)
-			}
-		}
-		if err := checkGates(f.Gates, "powers.files", i); err != nil {
-			return err
-		}
-		for j := range f.Permits {
-			if err := oneOf(f.Permits[j].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "powers.files[%d].permits[%d].who", i, j); err != nil {
-				return err
-			}
-		}
+	if err := checkLevers(p.Files, "powers.files"); err != nil {
+		return err
+	}
+	if err := checkLevers(p.Alone, "powers.alone"); err != nil {
+		return err
 	}
 	for i := range p.Programs {
 		if err := checkGates(p.Programs[i].Gates, "powers.programs", i); err != nil {
@@ -72,6 +52,37 @@ func checkGates(gates []Gate, of string, i int) error {
 		}
 		for l := range gates[j].Permits {
 			if err := oneOf(gates[j].Permits[l].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "%s[%d].gates[%d].permits[%d].who", of, i, j, l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkLevers is checkPowers of one list of files.
+func checkLevers(list []LeverFile, where string) error {
+	for i := range list {
+		f := &list[i]
+		if err := oneOf(f.Kind, leverKinds, where+"[%d].kind", i); err != nil {
+			return err
+		}
+		if err := oneOf(f.Trigger, Triggers, where+"[%d].trigger", i); err != nil {
+			return err
+		}
+		named := f.Kind == LeverSocket && strings.HasPrefix(f.Path, "@")
+		if !path.IsAbs(f.Path) && !named || f.UID < 0 {
+			return wrong("no absolute path, or nobody's uid", where+"[%d]", i)
+		}
+		for j := range f.Permits {
+			if !path.IsAbs(f.Permits[j].At) && (!named || f.Permits[j].At != f.Path) {
+				return wrong("no absolute path", where+"[%d].permits[%d]", i, j)
+			}
+		}
+		if err := checkGates(f.Gates, where, i); err != nil {
+			return err
+		}
+		for j := range f.Permits {
+			if err := oneOf(f.Permits[j].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, where+"[%d].permits[%d].who", i, j); err != nil {
 				return err
 			}
 		}

@@ -4,8 +4,11 @@ package snapshot
 // them, rules of sudo. A file of which root alone decides gives nobody anything: it is counted, and not listed.
 type Powers struct {
 	// Looked is how many files and directories were looked at.
-	Looked   int           `json:"looked"`
-	Files    []LeverFile   `json:"files,omitempty"`
+	Looked int         `json:"looked"`
+	Files  []LeverFile `json:"files,omitempty"`
+	// Alone are those elsewhere than packages and settings have theirs of which nobody decides but root, and the user as whom they are run, whose
+	// permits they have: who has them mounted in a container, or is that user with less, decides of them too.
+	Alone    []LeverFile   `json:"alone,omitempty"`
 	Programs []GainProgram `json:"programs,omitempty"`
 	// Searched says how far programs were looked for.
 	Searched string     `json:"searched,omitempty"`
@@ -80,6 +83,16 @@ type LeverFile struct {
 	Unsure string `json:"unsure,omitempty"`
 	// Unread is why the permits are not known.
 	Unread string `json:"unread,omitempty"`
+	// Gives is what a unit gives it that somebody who logs in as that user lacks.
+	Gives *LeverGives `json:"gives,omitempty"`
+}
+
+// LeverGives are capabilities and groups with which a unit runs something as a user (systemd.exec(5)).
+type LeverGives struct {
+	Caps   string `json:"caps,omitempty"`
+	Groups []int  `json:"groups,omitempty"`
+	// Unsure is why it is not known that they are of use: the unit keeps it from something.
+	Unsure string `json:"unsure,omitempty"`
 }
 
 // LeverKind is what a file is for.
