@@ -117,6 +117,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	if otherAccounts(s.Host.ReadFile) {
 		out.partialIn("accounts", "accounts come from elsewhere than /etc/passwd (nsswitch.conf), and which groups they have is not known")
 	}
+	sec.SubIDs = s.subIDs(out)
 	sec.Doas, sec.DoasRead = s.doas()
 	l.doasCommands(sec.Doas)
 	if otherSources(s.Host.ReadFile, "sudoers") {

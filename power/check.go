@@ -463,7 +463,7 @@ func (k *checker) programs(st *State) error {
 	if st.View > 0 && st.View <= len(k.s.Powers.Views) && slices.ContainsFunc(k.s.Powers.Views[st.View-1].Mounts, func(m snapshot.ViewMount) bool { return m.Own }) {
 		return fmt.Errorf("uid %d may have programs that the host does not see", st.UID)
 	}
-	if err := cmp.Or(k.sudo(st), k.doas(st)); err != nil {
+	if err := cmp.Or(k.sudo(st), k.doas(st), k.subIDs(st)); err != nil {
 		return err
 	}
 	for _, p := range k.s.Powers.Programs {

@@ -31,6 +31,7 @@ func (g *Graph) leave(s *State) []Edge {
 	list = append(list, g.byPolkit(s)...)
 	list = append(list, g.byBus(s)...)
 	list = append(list, g.byPrograms(s)...)
+	list = append(list, g.bySubIDs(s)...)
 	list = append(list, g.bySockets(s)...)
 	list = append(list, g.byNames(s)...)
 	list = append(list, g.byNetwork(s)...)

@@ -29,6 +29,8 @@ type Powers struct {
 	EmptyPasswords bool `json:"emptyPasswords,omitempty"`
 	// Groups are the groups of the host.
 	Groups []NamedGroup `json:"groups,omitempty"`
+	// SubIDs are the ids that somebody may have in a user namespace of their own (subuid(5), subgid(5)).
+	SubIDs []SubIDs `json:"subIDs,omitempty"`
 	// Exports are directories that NFS lets clients write as root.
 	Exports []RootExport `json:"exports,omitempty"`
 	// Views are what processes see of the host's files that have mounts or a root directory of their own, and are in no container. Points are
@@ -263,6 +265,17 @@ type Account struct {
 	// NoPassword: its password is empty (shadow(5)).
 	NoPassword bool `json:"noPassword,omitempty"`
 }
+
+// SubIDs are ids of users, or of groups, from the first on, that newuidmap(1) or newgidmap(1) lets an account have.
+type SubIDs struct {
+	UID    int  `json:"uid"`
+	First  int  `json:"first"`
+	Count  int  `json:"count"`
+	Groups bool `json:"groups,omitempty"`
+}
+
+// Has says whether an id is one of them.
+func (s *SubIDs) Has(id int) bool { return id >= s.First && id-s.First < s.Count }
 
 // NamedGroup is a group of the host.
 type NamedGroup struct {
