@@ -58,6 +58,13 @@ func (l *levers) etc() {
 	for _, file := range []string{"/etc/dhcpcd.enter-hook", "/etc/dhcpcd.exit-hook"} { // a shell reads them
 		l.followAs(snapshot.LeverFile{Path: file, Kind: snapshot.LeverProgram, By: "dhcpcd", Trigger: snapshot.TriggerTimer}, runsHere{dir: "/"}, true)
 	}
+	l.eachText("/var/lib/binfmts/*", func(text string) { // update-binfmts(8) gives them to the kernel when the host starts
+		for line := range strings.Lines(text) {
+			if program := strings.TrimSpace(line); path.IsAbs(program) {
+				l.words([]string{program}, ofFormat, runsHere{dir: "/"})
+			}
+		}
+	})
 	l.incron()
 }
 

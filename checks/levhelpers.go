@@ -140,11 +140,13 @@ func (l *levers) kernel() {
 		}
 		for line := range strings.Lines(string(b)) {
 			if program, ok := strings.CutPrefix(strings.TrimSpace(line), "interpreter "); ok {
-				l.words([]string{program}, snapshot.LeverFile{
-					Kind: snapshot.LeverProgram, By: "the kernel, for programs of a format", Trigger: snapshot.TriggerOperator,
-					Unsure: "whether root runs programs of that format was not looked at",
-				}, runsHere{dir: "/"})
+				l.words([]string{program}, ofFormat, runsHere{dir: "/"})
 			}
 		}
 	}
+}
+
+// ofFormat is the interpreter of a format of programs (binfmt_misc.rst).
+var ofFormat = snapshot.LeverFile{
+	Kind: snapshot.LeverProgram, By: "the kernel, for programs of a format", Trigger: snapshot.TriggerOperator, Unsure: "whether root runs programs of that format was not looked at",
 }

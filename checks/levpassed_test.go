@@ -346,3 +346,16 @@ func TestKnobsOfTheKernel(t *testing.T) {
 		}
 	}
 }
+
+// TestDollarsOfUnits: two dollar signs of a command of a unit are one, which its shell reads.
+func TestDollarsOfUnits(t *testing.T) {
+	in := func(command string) passedCase {
+		return passedCase{[]string{unitOf("ExecStart=" + command), anns, annsDir}, true}
+	}
+	passedOver(t, "/opt", map[string]passedCase{
+		"programs of a directory": in(`/bin/sh -c "for f in /opt/d/*;do sh $$f;done"`),
+		"a variable of the shell": in(`/bin/sh -c "p=/opt/a;$$p"`),
+		"an interpreter":          {[]string{"644 0:0 /var/lib/binfmts/x = x\nmagic\n0\nabc\n\n/opt/a\n", anns}, false},
+		"one in braces":           in(`/bin/sh -c "p=/opt/a;$${p} x"`),
+	})
+}

@@ -259,11 +259,15 @@ func (l *levers) environment(lines []unitLine, section string, lever snapshot.Le
 	return vars
 }
 
-// expanded are words with the variables of a service replaced.
+// expanded are words with the variables of a service replaced. Two dollar signs stand for one (systemd.service(5), command lines).
 func expanded(words []string, vars map[string]string) []string {
 	r := &shellReader{vars: vars}
 	for i := range words {
-		words[i] = r.expand(words[i])
+		parts := strings.Split(words[i], "$$")
+		for j := range parts {
+			parts[j] = r.expand(parts[j])
+		}
+		words[i] = strings.Join(parts, "$")
 	}
 	return words
 }

@@ -472,7 +472,7 @@ func (k *checker) programs(st *State) error {
 				return fmt.Errorf("uid %d needs no password of %s", st.UID, a.Name)
 			}
 		}
-		if harmless(p.Path) && !k.loads(st, &p) || !runs(st, &p) || !k.starts(st, &p) || p.SetUID != nil && *p.SetUID == st.UID {
+		if harmless(p.Path) && !k.base.shares(st, &p) && !k.loads(st, &p) || !runs(st, &p) || !k.starts(st, &p) || p.SetUID != nil && *p.SetUID == st.UID {
 			continue
 		}
 		if p.SetGID == nil && p.SetUID == nil && (!st.Unbound || p.Caps == "") && snapshot.Caps(p.Caps)&^st.Lacks == 0 && snapshot.Caps(p.Inherits)&st.Inherits == 0 {

@@ -168,6 +168,8 @@ func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 	name := path.Base(p.Path)
 	e := Edge{Kind: ByProgram, Object: p.Path, Trigger: snapshot.TriggerNone, Change: "the powers of " + p.Path}
 	switch by, change, unsure := g.loads(s, p); {
+	case g.shares(s, p):
+		e.Unknown = p.Path + " lets who it is told to into the sessions of others (multiuser), and whom was not looked at"
 	case harmless(p.Path) && by == "":
 		return nil
 	case by != "" && (unsure == "" || !runsOthers(name) && !writes(name)):
@@ -306,6 +308,13 @@ func realRun(p string) string {
 		return "/run/" + rest
 	}
 	return p
+}
+
+// shares says of a program that it is a screen that runs as root, and that somebody else has a session of it: that one says whom it lets in (screen(1), multiuser).
+func (g *Graph) shares(s *State, p *snapshot.GainProgram) bool {
+	return path.Base(p.Path) == "screen" && p.SetUID != nil && slices.ContainsFunc(g.snap.Processes.List, func(q snapshot.Process) bool {
+		return strings.EqualFold(q.Comm, "screen") && q.UID != s.UID && q.Container == ""
+	})
 }
 
 // harmless says of a program that its package means it to be run by everybody, and that it gives nobody more than it is for.

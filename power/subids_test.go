@@ -53,3 +53,30 @@ func TestIDsOfUserNamespaces(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedSessionsOfScreen: a screen that runs as root lets in whom others say that have a session of it.
+func TestSharedSessionsOfScreen(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		session snapshot.Process
+		set     bool
+		want    power.Verdict
+	}{
+		"of root":                {snapshot.Process{PID: 9, Comm: "screen"}, true, power.Unknown},
+		"its own":                {snapshot.Process{PID: 9, Comm: "screen", UID: agent}, true, power.No},
+		"of another program":     {snapshot.Process{PID: 9, Comm: "tmux"}, true, power.No},
+		"without powers":         {snapshot.Process{PID: 9, Comm: "screen"}, false, power.No},
+		"of root, in upper case": {snapshot.Process{PID: 9, Comm: "SCREEN"}, true, power.Unknown},
+	} {
+		s := quiet()
+		s.Processes.List = []snapshot.Process{c.session}
+		p := snapshot.GainProgram{Path: "/usr/bin/screen", Mode: 0o755}
+		if p.SetGID = new(43); c.set {
+			p.SetUID, p.SetGID = new(int), nil
+		}
+		s.Powers.Programs = append(s.Powers.Programs, p)
+		if a := answer(t, s, onHost(), power.Root); a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, texts(a.Path), a.Because)
+		}
+	}
+}
