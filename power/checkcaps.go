@@ -9,12 +9,15 @@ import (
 )
 
 func (k *checker) capabilities(st *State) error {
-	deadly := uint64(1<<16 | 1<<17 | 1<<21 | 1<<33 | 1<<39)
+	deadly := uint64(1<<16 | 1<<17 | 1<<21 | 1<<22 | 1<<33 | 1<<39)
 	if st.HostPID {
 		deadly |= 1 << 19
 	}
-	if k.s.Kernel.Sysctls["kernel/modules_disabled"].Value == "1" {
-		deadly &^= 1 << 16
+	for bit, name := range map[uint64]string{1 << 16: "kernel/modules_disabled", 1 << 22: "kernel/kexec_load_disabled"} {
+		set := k.s.Kernel.Sysctls[name]
+		if set.Value == "1" || set.State == snapshot.Absent && k.s.Kernel.Sysctls["kernel/core_pattern"].State == snapshot.Present {
+			deadly &^= bit
+		}
 	}
 	if st.Place != InContainer {
 		deadly |= 1<<0 | 1<<1 | 1<<3 | 1<<7 | 1<<27 | 1<<31

@@ -396,11 +396,18 @@ func (g *Graph) kernelCloses(capability int) string {
 	return ""
 }
 
+// kernelHas says of something that a setting of the kernel takes away for good whether the kernel may do it: one without the setting was built without it.
+func kernelHas(s *snapshot.Snapshot, disabled string) bool {
+	absent := s.Kernel.Sysctls[disabled].State == snapshot.Absent && s.Kernel.Sysctls["kernel/core_pattern"].State == snapshot.Present // which every kernel has
+	return !absent && s.Kernel.Sysctls[disabled].Value != "1"
+}
+
 // takeover are the capabilities that give the host away by themselves.
 const takeover = 1<<21 | 1<<16 | 1<<17 | 1<<1 | 1<<7
 
 var capabilityEdges = []capabilityEdge{
-	{"sys_module", 16, Root, "loads code into the kernel", "", func(g *Graph, _ *State) bool { return g.snap.Kernel.Sysctls["kernel/modules_disabled"].Value != "1" }, false},
+	{"sys_module", 16, Root, "loads code into the kernel", "", func(g *Graph, _ *State) bool { return kernelHas(g.snap, "kernel/modules_disabled") }, false},
+	{"sys_boot", 22, Root, "starts another kernel in the place of this one (kexec_load(2))", "whether the kernel starts another was not followed", func(g *Graph, _ *State) bool { return kernelHas(g.snap, "kernel/kexec_load_disabled") }, false},
 	{"sys_rawio", 17, Root, "writes the memory and the disks of the host", "", always, false},
 	{"sys_admin", 21, Root, "mounts file systems and enters namespaces", "", always, false},
 	{"sys_ptrace", 19, Root, "runs code in the processes of the host, which it sees", "", func(_ *Graph, s *State) bool { return s.HostPID }, false},

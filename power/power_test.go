@@ -110,6 +110,10 @@ func TestWhatTheKernelTakesFromEverybody(t *testing.T) {
 	}{
 		"modules":                 {16, "kernel/modules_disabled", "0", nil, power.Yes},
 		"no modules":              {16, "kernel/modules_disabled", "1", nil, power.No},
+		"another kernel":          {22, "kernel/kexec_load_disabled", "0", nil, power.Unknown},
+		"no other kernel":         {22, "kernel/kexec_load_disabled", "1", nil, power.No},
+		"built without modules":   {16, "kernel/modules_disabled", "", nil, power.No},
+		"built without kexec":     {22, "kernel/kexec_load_disabled", "", nil, power.No},
 		"signed modules":          {16, "kernel/modules_disabled", "0", map[string]snapshot.Fact{"moduleSignatures": fact("Y")}, power.Unknown},
 		"lockdown":                {16, "kernel/modules_disabled", "0", map[string]snapshot.Fact{"lockdown": fact("none [integrity] confidentiality")}, power.Unknown},
 		"no lockdown":             {16, "kernel/modules_disabled", "0", map[string]snapshot.Fact{"lockdown": fact("[none] integrity confidentiality")}, power.Yes},
@@ -119,7 +123,10 @@ func TestWhatTheKernelTakesFromEverybody(t *testing.T) {
 		"nobody attaches":         {19, "kernel/yama/ptrace_scope", "3", nil, power.Unknown},
 	} {
 		s := quiet()
-		s.Kernel.Sysctls, s.Kernel.Facts = map[string]snapshot.Fact{c.sysctl: fact(c.value)}, c.facts
+		s.Kernel.Sysctls, s.Kernel.Facts = map[string]snapshot.Fact{c.sysctl: fact(c.value), "kernel/core_pattern": fact("core")}, c.facts
+		if c.value == "" {
+			s.Kernel.Sysctls[c.sysctl] = snapshot.Fact{State: snapshot.Absent}
+		}
 		st := onHost()
 		st.Caps = 1 << c.capability
 		if a := answer(t, s, st, power.Root); a.Verdict != c.want {
