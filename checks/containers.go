@@ -42,9 +42,7 @@ type ociSpec struct {
 			Type string `json:"type"`
 			Path string `json:"path"`
 		} `json:"namespaces"`
-		Devices []struct {
-			Path string `json:"path"`
-		} `json:"devices"`
+		Devices   []specDevice `json:"devices"`
 		Resources struct {
 			Devices []struct {
 				Allow  bool   `json:"allow"`
@@ -360,8 +358,8 @@ func (s *Scan) parseSpec(runtime, id, file string, b []byte) (*snapshot.Containe
 		c.UserNS = c.UserNS || n.Type == "user"
 	}
 	for _, d := range spec.Linux.Devices {
-		if sensitiveDevice(d.Path) {
-			c.Devices = append(c.Devices, d.Path)
+		if file := s.hostDevice(d); sensitiveDevice(file) {
+			c.Devices = append(c.Devices, file)
 		}
 	}
 	for _, r := range spec.Linux.Resources.Devices {

@@ -122,7 +122,7 @@ var sensitive = []string{
 	"/dev/mem", "/dev/kmem", "/dev/port", "/dev/kvm", "/dev/fuse", "/dev/net/tun", "/dev/vhost-net",
 	"/dev/vhost-vsock", "/dev/vfio/", "/dev/uinput", "/dev/ipmi", "/dev/mei", "/dev/nvidia", "/dev/dri/",
 	"/dev/kfd", "/dev/sd", "/dev/nvme", "/dev/vd", "/dev/xvd", "/dev/dm-", "/dev/loop", "/dev/mapper/",
-	"/dev/bus/usb/", "/dev/cpu/", "/dev/snapshot", "/dev/watchdog", "/dev/tpm",
+	"/dev/mmcblk", "/dev/md", "/dev/hd", "/dev/ng", "/dev/nbd", "/dev/rbd", "/dev/zd", "/dev/drbd", "/dev/bcache", "/dev/pmem", "/dev/dasd", "/dev/sg", "/dev/bus/usb/", "/dev/cpu/", "/dev/snapshot", "/dev/watchdog", "/dev/tpm",
 }
 
 func sensitiveDevice(path string) bool {

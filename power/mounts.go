@@ -126,6 +126,9 @@ func (g *Graph) byDevices(s *State, c *snapshot.Container) (list []Edge) {
 			continue
 		}
 		e := Edge{Kind: ByDevice, Object: d, Trigger: snapshot.TriggerNone, Goal: Root, Change: "the device " + d, Text: fmt.Sprintf("it has %s, which holds the host", d)}
+		if perhapsDisk(d) {
+			e.Unknown = "whether the host is on " + d + " was not looked at"
+		}
 		if s.UID != 0 || s.OwnUser {
 			e.Unknown = "whether uid " + strconv.Itoa(s.UID) + " can open " + d + " was not looked at"
 		}
@@ -136,8 +139,22 @@ func (g *Graph) byDevices(s *State, c *snapshot.Container) (list []Edge) {
 
 const capMknod = 27
 
-// disk says of a device file that it is a disk or the memory of the host.
-func disk(d string) bool {
+// otherDisks are devices of which most hold what somebody keeps there, and not the host.
+var otherDisks = strings.Fields("bcache drbd loop nbd ng pmem rbd sg zd")
+
+// disk says of a device file that it is a disk or the memory of the host, or may be one.
+func disk(d string) bool { return holdsHost(d) || perhapsDisk(d) }
+
+func perhapsDisk(d string) bool {
 	name := strings.TrimPrefix(d, "/dev/")
-	return slices.ContainsFunc([]string{"sd", "vd", "xvd", "nvme", "mmcblk", "dm-", "mapper/", "md", "mem", "kmem", "port"}, func(p string) bool { return strings.HasPrefix(name, p) })
+	return slices.ContainsFunc(otherDisks, func(p string) bool {
+		rest, ok := strings.CutPrefix(name, p)
+		return ok && rest != "" && rest[0] >= '0' && rest[0] <= '9'
+	})
+}
+
+// holdsHost says of a device file that it is a disk or the memory of the host.
+func holdsHost(d string) bool {
+	name := strings.TrimPrefix(d, "/dev/")
+	return slices.ContainsFunc([]string{"sd", "vd", "xvd", "nvme", "mmcblk", "dm-", "mapper/", "md", "hd", "dasd", "mem", "kmem", "port"}, func(p string) bool { return strings.HasPrefix(name, p) })
 }

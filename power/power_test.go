@@ -276,6 +276,9 @@ func TestWays(t *testing.T) {
 		"a container of which nothing is known":                   {state(func(st *power.State) { *st = boxed(agent, 0) }), power.Root, power.Unknown, snapshot.TriggerNone},
 		"a container as a user says it is":                        {with(container(snapshot.Container{Word: snapshot.WordOf(agent)}, boxed(agent, 0)), func(s *snapshot.Snapshot, _ *power.State) { s.Runtimes.Containers[0].KernelFiles = nil }), power.Root, power.Unknown, snapshot.TriggerNone},
 		"a disk in a container":                                   {container(snapshot.Container{Devices: []string{"/dev/sda"}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerNone},
+		"another disk in a container":                             {container(snapshot.Container{Devices: []string{"/dev/rbd0"}}, boxed(root, 0)), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a card in a container":                                   {container(snapshot.Container{Devices: []string{"/dev/mmcblk0"}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerNone},
+		"no disk in a container":                                  {container(snapshot.Container{Devices: []string{"/dev/net/tun"}}, boxed(root, 0)), power.Root, power.No, snapshot.TriggerNone},
 		"the socket of docker, of its group": {func(s *snapshot.Snapshot, _ *power.State) {
 			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, GID: staff, Word: snapshot.Word{By: snapshot.ByKernel}}}
 		}, power.Root, power.Yes, snapshot.TriggerNone},
