@@ -312,21 +312,21 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 	return nil
 }
 
-// argument returns the value of an option, "" where it is not given.
-func argument(argv []string, flag string) string {
+// argument returns the value of an option, the last if it is given several times, "" where it is not given.
+func argument(argv []string, flag string) (value string) {
 	words := argv
 	if len(argv) == 1 {
 		words = strings.Fields(argv[0])
 	}
-	for i, a := range words {
-		if a == flag && i+1 < len(words) {
-			return words[i+1]
-		}
-		if v, ok := strings.CutPrefix(a, flag+"="); ok {
-			return v
+	for i := 0; i < len(words); i++ {
+		if words[i] == flag && i+1 < len(words) {
+			i++
+			value = words[i]
+		} else if v, ok := strings.CutPrefix(words[i], flag+"="); ok {
+			value = v
 		}
 	}
-	return ""
+	return value
 }
 
 func atoiOr(s string, def int) int {

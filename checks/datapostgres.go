@@ -116,12 +116,19 @@ func (l hbaLine) shadowed(before hbaLine) bool {
 	return who && (before.kind == "host" || before.kind == l.kind || before.alone) && before.where == "" && l.where == "" && before.from.Bits() <= l.from.Bits() && before.from.Contains(l.from.Addr())
 }
 
-// setting is a setting of PostgreSQL by its arguments.
-func (d *dataFiles) setting(name string) string {
-	v := argument(d.argv, "--"+strings.ReplaceAll(name, "_", "-"))
-	for _, o := range optionValues(d.argv, "-c") {
-		if x, ok := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(o, "-", "_")), name+"="); ok {
-			v = o[len(o)-len(x):]
+// setting is a setting of PostgreSQL by its arguments, of which the last counts. Names are the same in large letters, and with dashes (ParseLongOption).
+func (d *dataFiles) setting(name string) (v string) {
+	for i, a := range d.argv {
+		option, ok := strings.CutPrefix(a, "--")
+		if !ok {
+			option, ok = strings.CutPrefix(a, "-c")
+		}
+		if ok && option == "" && i+1 < len(d.argv) {
+			option = d.argv[i+1]
+		}
+		key, value, told := strings.Cut(option, "=")
+		if ok && told && strings.EqualFold(strings.ReplaceAll(key, "-", "_"), name) {
+			v = value
 		}
 	}
 	return v

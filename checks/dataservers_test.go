@@ -118,6 +118,9 @@ func TestServersOfDataAsk(t *testing.T) {
 		"postgres, one account before":   {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": "host all bob 0.0.0.0/0 reject\nhost all all 0.0.0.0/0 trust\n"}, "postgres -D /d", dataNone, ""},
 		"postgres of Debian":             {map[string]string{"e/c": "hba_file = '/e/h' # x\ninclude_dir = 'conf.d'\n", "e/h": unix + "host all all 0.0.0.0/0 md5\n"}, "postgres -D /d -c config_file=/e/c", dataAsks, ""},
 		"postgres, another file":         {map[string]string{"d/postgresql.conf": "", "h": "host all all ::/0 trust\n"}, "postgres -D /d -c hba_file=/h", dataNone, ""},
+		"postgres, an underscore":        {map[string]string{"d/postgresql.conf": "", "h": "host all all ::/0 trust\n"}, "postgres -D /d --hba_file=/h", dataNone, ""},
+		"postgres, a large name":         {map[string]string{"d/postgresql.conf": "", "h": "host all all ::/0 trust\n"}, "postgres -D /d --HBA-FILE=/h", dataNone, ""},
+		"postgres, the last counts":      {map[string]string{"d/postgresql.conf": "", "h": "host all all ::/0 trust\n", "i": ""}, "postgres -D /d --hba-file=/i -c HBA_FILE=/h", dataNone, ""},
 		"postgres, too many lines":       {map[string]string{"d/postgresql.conf": "", "h": strings.Repeat("host a a ::/0 trust\n", maxServices+1)}, "postgres -D /d -c hba_file=/h", "", ""},
 		"postgres, a line goes on": {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": `host all all \
  0.0.0.0/0 trust

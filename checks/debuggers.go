@@ -90,11 +90,9 @@ func debugged(exe string, argv []string) (how string, port int) {
 // pythonDebugger is the debugger that a module with its arguments is. Who connects to debugpy connects to an adapter that it starts: a process
 // of its own, which has the port.
 func pythonDebugger(module []string) (how string, port int) {
-	if module[0] == "pydevd" {
-		return "debugpy", portAtEnd(argument(module, "--port"))
-	}
-	if at := argument(module, "--listen"); module[0] == "debugpy" && at != "" {
-		return "debugpy", portAtEnd(at)
+	option := map[string]string{"pydevd": "--port", "debugpy": "--listen"}[module[0]]
+	if i := slices.Index(module, option); option != "" && i >= 0 && i+1 < len(module) { // what stands later is the program's that is debugged
+		return "debugpy", portAtEnd(module[i+1])
 	}
 	return "", 0
 }

@@ -80,8 +80,8 @@ func apiServerSettings(_ *Scan, p *process) map[string]snapshot.Fact {
 		"audit": {"--audit-log-path", "--audit-webhook-config-file"}, "encryption": {"--encryption-provider-config"},
 	} {
 		for _, f := range flags {
-			if x := argument(p.argv, f); x != "" {
-				v[name] = x
+			if x := optionValues(p.argv, f); len(x) > 0 { // lists, which several of an option add to
+				v[name] = strings.Join(x, ",")
 			}
 		}
 	}

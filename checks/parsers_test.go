@@ -408,3 +408,18 @@ func TestLoggedIn(t *testing.T) {
 		}
 	}
 }
+
+// TestArgumentCountsTheLast: as programs count an option that is given several times.
+func TestArgumentCountsTheLast(t *testing.T) {
+	for line, want := range map[string]string{
+		"p --auth token --auth=none": "none", "p --auth=none --auth token": "token", "p --auth --auth": "--auth", "p --auth": "", "p --authority=x": "",
+	} {
+		if got := argument(strings.Fields(line), "--auth"); got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+	p := &process{argv: []string{"kube-apiserver", "--authorization-mode=AlwaysAllow", "--authorization-mode=RBAC"}}
+	if got := apiServerSettings(nil, p)["authorization"].Value; got != "AlwaysAllow,RBAC" {
+		t.Errorf("modes of authorization: %q", got)
+	}
+}
