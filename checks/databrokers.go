@@ -136,6 +136,9 @@ func (c *mosquittoConfig) read(d *dataFiles, file string, depth int) error {
 // rabbitAccess reads rabbitmq.conf and the files beside it. The account guest, with a password that everybody knows, comes from loopback alone unless
 // it is told otherwise; then whether it is still there is in the database.
 func rabbitAccess(d *dataFiles) access {
+	if slices.Contains(d.argv, "couch") {
+		return access{err: errors.New("it is CouchDB, whose configuration is not read")}
+	}
 	if !slices.Contains(d.argv, "rabbit") {
 		return access{err: errors.New("it is a program of Erlang that is not known")}
 	}

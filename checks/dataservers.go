@@ -42,11 +42,38 @@ var dataServers = map[string]func(d *dataFiles) access{
 	"Squid": squidAccess, "Tinyproxy": tinyproxyAccess, "control of Unbound": unboundAccess,
 	"ClickHouse": notRead, "MinIO": notRead, "CockroachDB": notRead, "ArangoDB": notRead, "Dragonfly": notRead, "mongos": notRead, "Meilisearch": notRead,
 	"NFS-Ganesha": notRead, "aria2": aria2Access, "Transmission": transmissionAccess, "Syncthing": syncthingAccess, "Docker registry": registryAccess,
+	"HAProxy": haproxyAccess, "Varnish": varnishAccess, "PHP-FPM": fpmAccess, "PgBouncer": pgbouncerAccess, "supervisord": supervisorAccess,
+	"beanstalkd": beanstalkAccess, "Elasticsearch": notRead, "OpenSearch": notRead, "ZooKeeper": notRead, "Kafka": notRead, "Cassandra": notRead,
+	"Neo4j": notRead, "Hadoop": notRead,
 	"RabbitMQ": rabbitAccess, "vsftpd": vsftpdAccess, "ProFTPD": proftpdAccess, "Pure-FTPd": pureftpdAccess,
 }
 
 // notRead is of servers whose configuration nobody follows here.
 func notRead(*dataFiles) access { return access{err: errors.New("its configuration is not read")} }
+
+// beanstalkAccess is of a queue of jobs that knows no users.
+func beanstalkAccess(_ *dataFiles) access {
+	return access{login: dataNone, gives: "reads and writes all of its jobs", how: "it knows no users"}
+}
+
+// mainClasses are servers of Java by the class that they begin with.
+var mainClasses = map[string]string{
+	"org.elasticsearch.bootstrap.Elasticsearch": "Elasticsearch", "org.opensearch.bootstrap.OpenSearch": "OpenSearch",
+	"org.apache.zookeeper.server.quorum.QuorumPeerMain": "ZooKeeper", "org.apache.zookeeper.server.ZooKeeperServerMain": "ZooKeeper",
+	"kafka.Kafka": "Kafka", "org.apache.cassandra.service.CassandraDaemon": "Cassandra",
+	"org.neo4j.server.CommunityEntryPoint": "Neo4j", "com.neo4j.server.enterprise.EnterpriseEntryPoint": "Neo4j",
+	"org.apache.hadoop.hdfs.server.namenode.NameNode": "Hadoop", "org.apache.hadoop.hdfs.server.datanode.DataNode": "Hadoop",
+	"org.apache.hadoop.yarn.server.resourcemanager.ResourceManager": "Hadoop", "org.apache.hadoop.yarn.server.nodemanager.NodeManager": "Hadoop",
+}
+
+// mainClass is the class that Java begins with, also by its module ("module/class").
+func mainClass(argv []string) string {
+	run := afterOptions(argv[min(1, len(argv)):], valued["java"], "-m", "-jar")
+	if len(run) == 0 {
+		return ""
+	}
+	return path.Base(run[0])
+}
 
 // titled are the servers that set a title: they are told of by who starts them.
 var titled = []string{"Redis", "Valkey", "KeyDB", "ProFTPD", "Pure-FTPd"}

@@ -19,9 +19,11 @@ import (
 var settingsOf = map[string]func(*Scan, *process) map[string]snapshot.Fact{
 	"kubelet": (*Scan).kubeletSettings, "etcd": (*Scan).etcdSettings, "kube-apiserver": apiServerSettings,
 	"NRPE": (*Scan).nrpeSettings, "Zabbix agent": (*Scan).zabbixSettings, "snmpd": (*Scan).snmpdSettings, "Prometheus": prometheusSettings,
-	"TigerVNC": desktopSettings(tigerOpen), "Xvnc": desktopSettings(tigerOpen), "x11vnc": x11vncSettings,
+	"Pushgateway": prometheusSettings,
+	"TigerVNC":    desktopSettings(tigerOpen), "Xvnc": desktopSettings(tigerOpen), "x11vnc": x11vncSettings,
 	"Xvfb": desktopSettings(displayOpen), "X server": desktopSettings(displayOpen),
 	"ttyd": shellSettings(ttydAsks), "GoTTY": shellSettings(gottyAsks), "Shell In A Box": shellSettings(shellinaboxAsks), "WeTTY": shellSettings(wettyAsks),
+	"socat": netcatSettings, "ncat": netcatSettings, "netcat": netcatSettings,
 }
 
 var errCutArgs = errors.New("it has more arguments than are read")
@@ -302,20 +304,34 @@ func ofLoopback(key string, f []string) bool {
 	return at < len(f) && slices.Contains([]string{"localhost", "127.0.0.1", "127.0.0.1/32", "127.0.0.1/8", "127.0.0.0/8", "::1", "::1/128"}, f[at])
 }
 
-// prometheusSettings are remoteCommands: whether who connects may stop it or delete what it keeps (--web.enable-lifecycle, -admin-api).
+// prometheusSettings are remoteCommands: whether who connects may stop it or delete what it keeps (--web.enable-lifecycle, -admin-api). An argument with
+// "@" names a file of more of them, one in a line (kingpin).
 func prometheusSettings(s *Scan, p *process) map[string]snapshot.Fact {
+	argv, cut := p.argv, p.cut
+	for _, a := range p.argv[min(1, len(p.argv)):] {
+		file, ok := strings.CutPrefix(a, "@")
+		if !ok {
+			continue
+		}
+		b, err := s.readAtStart(p, file)
+		if err != nil {
+			return unreadSettings(err, "remoteCommands")
+		}
+		lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+		argv, cut = slices.Concat(argv, lines[:min(len(lines), maxManaged)]), cut || len(lines) > maxManaged
+	}
 	on := "no"
 	for _, f := range []string{"--web.enable-admin-api", "--web.enable-lifecycle"} {
-		if hasFlag(p.argv, f) {
+		if hasFlag(argv, f) {
 			on = f
 		}
 	}
 	switch {
-	case p.cut && on == "no":
+	case cut && on == "no":
 		return unreadSettings(errCutArgs, "remoteCommands")
 	case on == "no":
 	default:
-		asks, err := s.prometheusAsks(p)
+		asks, err := s.prometheusAsks(p, argument(argv, "--web.config.file"))
 		if err != nil {
 			return unreadSettings(err, "remoteCommands")
 		}
@@ -328,8 +344,7 @@ func prometheusSettings(s *Scan, p *process) map[string]snapshot.Fact {
 
 // prometheusAsks says whether the web configuration of Prometheus asks who comes, by a password or a certificate. It is read again for each
 // request (exporter-toolkit).
-func (s *Scan) prometheusAsks(p *process) (bool, error) {
-	file := argument(p.argv, "--web.config.file")
+func (s *Scan) prometheusAsks(p *process, file string) (bool, error) {
 	if file == "" {
 		return false, nil
 	}

@@ -34,9 +34,12 @@ var managers = map[string]struct {
 	"dockge": {"Dockge", snapshot.RoleConsole}, "casaos": {"CasaOS", snapshot.RoleConsole}, "ajenti-panel": {"Ajenti", snapshot.RoleConsole}, "1panel": {"1Panel", snapshot.RoleConsole},
 	"sushy-emulator": {"Redfish of virtual machines (sushy-emulator)", snapshot.RoleConsole},
 	"ttyd":           {"ttyd", snapshot.RoleShell}, "gotty": {"GoTTY", snapshot.RoleShell}, "shellinaboxd": {"Shell In A Box", snapshot.RoleShell}, "wetty": {"WeTTY", snapshot.RoleShell},
+	"socat": {"socat", snapshot.RoleShell}, "socat1": {"socat", snapshot.RoleShell}, "ncat": {"ncat", snapshot.RoleShell},
+	"nc.traditional": {"netcat", snapshot.RoleShell}, "nc": {"netcat", snapshot.RoleShell}, "netcat": {"netcat", snapshot.RoleShell},
 	"gdbserver": {"gdbserver", snapshot.RoleDebug}, "lldb-server": {"lldb-server", snapshot.RoleDebug}, "dlv": {"Delve", snapshot.RoleDebug}, "rdbg": {"rdbg", snapshot.RoleDebug},
 	"nrpe": {"NRPE", snapshot.RoleMonitor}, "zabbix_agentd": {"Zabbix agent", snapshot.RoleMonitor}, "zabbix_agent2": {"Zabbix agent", snapshot.RoleMonitor},
 	"snmpd": {"snmpd", snapshot.RoleMonitor}, "prometheus": {"Prometheus", snapshot.RoleMonitor},
+	"pushgateway": {"Pushgateway", snapshot.RoleMonitor}, "prometheus-pushgateway": {"Pushgateway", snapshot.RoleMonitor},
 	"tmate": {"tmate", snapshot.RoleRemote}, "sshx": {"sshx", snapshot.RoleRemote}, "teamviewerd": {"TeamViewer", snapshot.RoleRemote}, "anydesk": {"AnyDesk", snapshot.RoleRemote},
 	"rustdesk": {"RustDesk", snapshot.RoleRemote}, "amazon-ssm-agent": {"AWS Systems Manager", snapshot.RoleRemote}, "meshagent": {"MeshCentral", snapshot.RoleRemote},
 	"dwagent": {"DWService", snapshot.RoleRemote}, "tacticalagent": {"Tactical RMM", snapshot.RoleRemote}, "chrome-remote-desktop-host": {"Chrome Remote Desktop", snapshot.RoleRemote},
@@ -55,6 +58,8 @@ var managers = map[string]struct {
 	"vault": {"Vault", snapshot.RoleData}, "bao": {"OpenBao", snapshot.RoleData}, "salt-master": {"Salt", snapshot.RoleData}, "cupsd": {"CUPS", snapshot.RoleData},
 	"aria2c": {"aria2", snapshot.RoleData}, "transmission-daemon": {"Transmission", snapshot.RoleData}, "syncthing": {"Syncthing", snapshot.RoleData},
 	"docker-registry": {"Docker registry", snapshot.RoleData}, "registry": {"Docker registry", snapshot.RoleData},
+	"haproxy": {"HAProxy", snapshot.RoleData}, "varnishd": {"Varnish", snapshot.RoleData}, "php-fpm": {"PHP-FPM", snapshot.RoleData},
+	"pgbouncer": {"PgBouncer", snapshot.RoleData}, "supervisord": {"supervisord", snapshot.RoleData}, "beanstalkd": {"beanstalkd", snapshot.RoleData},
 	"kubelet": {"kubelet", snapshot.RoleCluster}, "kube-apiserver": {"kube-apiserver", snapshot.RoleCluster}, "etcd": {"etcd", snapshot.RoleCluster},
 }
 
@@ -157,7 +162,7 @@ func works(p, parent *process) bool {
 	if parent == nil || parent.Exe != p.Exe {
 		return false
 	}
-	if own, ok := managed(p); ok && slices.Contains([]string{"Salt", "Squid", "Syncthing"}, own.Name) { // its workers have its sockets
+	if own, ok := managed(p); ok && slices.Contains([]string{"Salt", "Squid", "Syncthing", "HAProxy"}, own.Name) { // its workers have its sockets
 		return false
 	}
 	if _, named := managers[p.exeBase()]; named {
@@ -176,6 +181,8 @@ func otherwise(exe string, argv []string) bool {
 	switch exe {
 	case "dlv":
 		return !hasFlag(argv, "--headless") && !slices.Contains(argv, "dap")
+	case "socat", "socat1", "ncat", "nc.traditional", "nc", "netcat":
+		return !onlyShell(netcatStarts(exe, argv))
 	case "kubectl":
 		return !slices.Contains(argv, "proxy") && !slices.Contains(argv, "port-forward")
 	case "nomad", "consul":
@@ -187,7 +194,7 @@ func otherwise(exe string, argv []string) bool {
 	case "rsync":
 		return !slices.Contains(argv, "--daemon")
 	case "beam.smp":
-		return !slices.Contains(argv, "rabbit")
+		return !slices.Contains(argv, "rabbit") && !slices.Contains(argv, "couch")
 	case "redis-check-rdb", "valkey-check-rdb":
 		name, _, _ := strings.Cut(strings.Join(argv, " "), " ")
 		return !strings.HasSuffix(name, "-server")
@@ -199,12 +206,21 @@ func otherwise(exe string, argv []string) bool {
 func managed(p *process) (snapshot.ManagedServer, bool) {
 	v := snapshot.ManagedServer{PID: p.PID, Unit: p.Unit, Container: p.Container, Word: p.ExeWord}
 	exe := p.exeBase()
-	if strings.HasPrefix(exe, "kubectl.") { // a program of its own for each version of the cluster
-		exe = "kubectl"
+	for _, name := range []string{"kubectl.", "php-fpm"} { // a program of its own for each version
+		if strings.HasPrefix(exe, name) {
+			exe = strings.TrimSuffix(name, ".")
+		}
 	}
 	if m, ok := managers[exe]; ok {
 		v.Name, v.Role, v.Evidence = m.name, m.role, "it runs the program "+exe
 		return v, !otherwise(exe, p.argv)
+	}
+	if exe == "java" {
+		main := mainClass(p.argv)
+		if name := mainClasses[main]; name != "" {
+			v.Name, v.Role, v.Evidence = name, snapshot.RoleData, "java runs "+main
+		}
+		return v, v.Name != ""
 	}
 	perl := exe == "perl" || strings.HasPrefix(exe, "perl5")
 	if !perl && !interpreters.MatchString(exe) {

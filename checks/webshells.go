@@ -130,3 +130,67 @@ func wettyAsks(p *process, env map[string]string) string {
 func anyArgument(argv []string, names ...string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return argument(argv, n) != "" })
 }
+
+// netcatGetopt are the options of ncat(1) and of the netcat of Debian (nc(1), netcat-traditional) that have a value.
+var netcatGetopt = getopt{valued: "cegGmdiopqsTwx\x01\x02\x03\x04\x05\x06\x09\x0a\x0b", long: map[string]byte{
+	"sh-exec": 'c', "exec": 'e', "lua-exec": 1, "listen": 'l', "keep-open": 'k', "allow": 2, "allowfile": 2, "deny": 3, "denyfile": 3, "source-port": 'p',
+	"source": 's', "max-conns": 'm', "delay": 'd', "idle-timeout": 'i', "output": 'o', "hex-dump": 'x', "wait": 'w', "proxy": 4, "proxy-type": 5,
+	"proxy-auth": 6, "ssl": 7, "udp": 'u', "ssl-verify": 8, "ssl-cert": 9, "ssl-key": 10, "ssl-trustfile": 11,
+}}
+
+// netcatStarts is the command that socat, ncat or netcat starts for whom connects to it by TCP, "" for none.
+func netcatStarts(exe string, argv []string) string {
+	if !strings.HasPrefix(exe, "socat") {
+		letters, vals, _ := netcatGetopt.read(argv)
+		if !strings.Contains(letters, "l") || strings.Contains(letters, "u") {
+			return ""
+		}
+		command := last(append(vals['e'], vals['c']...))
+		return strings.TrimPrefix(command, "exec ")
+	}
+	if len(argv) < 3 {
+		return ""
+	}
+	for _, pair := range [][2]string{{argv[len(argv)-2], argv[len(argv)-1]}, {argv[len(argv)-1], argv[len(argv)-2]}} {
+		if !socatListens.MatchString(pair[0]) || !socatStarts.MatchString(pair[1]) {
+			continue
+		}
+		kind, command, _ := strings.Cut(pair[1], ":")
+		command, _, _ = strings.Cut(command, ",")
+		if command = strings.Trim(command, `"' `); command == "" && strings.EqualFold(kind, "shell") {
+			command = "sh"
+		}
+		return command
+	}
+	return ""
+}
+
+// onlyShell says of a command that it is a shell that is told nothing to run, so that who connects tells it.
+func onlyShell(command string) bool {
+	words := slices.DeleteFunc(strings.Fields(command), func(w string) bool { return strings.ContainsAny(w, "<>") })
+	if len(words) == 0 || !slices.Contains(shells, path.Base(words[0])) {
+		return false
+	}
+	return !slices.ContainsFunc(words[1:], func(w string) bool {
+		return w[0] != '-' || !strings.HasPrefix(w, "--") && strings.Contains(w, "c")
+	})
+}
+
+// netcatSettings say that such a shell asks nobody, unless addresses decide on who comes.
+func netcatSettings(_ *Scan, p *process) map[string]snapshot.Fact {
+	_, vals, _ := netcatGetopt.read(p.argv)
+	limited := len(vals[2])+len(vals[3]) > 0
+	if strings.HasPrefix(p.exeBase(), "socat") {
+		limited = slices.ContainsFunc(p.argv, func(a string) bool {
+			a = strings.ToLower(a)
+			return strings.Contains(a, ",range=") || strings.Contains(a, ",tcpwrap") || strings.Contains(a, ",sourceport=") || strings.Contains(a, ",lowport")
+		})
+	}
+	switch {
+	case p.cut:
+		return unreadSettings(errCutArgs, "login")
+	case limited:
+		return unreadSettings(errSomeAddresses, "login")
+	}
+	return given(map[string]string{"login": loginNone})
+}

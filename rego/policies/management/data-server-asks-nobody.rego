@@ -8,7 +8,7 @@
 #   proxy, Nomad and Consul without a list of access, an agent of Vault that adds its own token, a
 #   master of Salt that takes every minion, the administration of CUPS. Several of them write files
 #   or run commands as their account, and what they keep is read and changed by everybody. So is the control of Unbound
-#   without certificates, an interface of aria2, Transmission or Syncthing, and a registry of Docker; a
+#   without certificates, an interface of aria2, Transmission or Syncthing, a registry of Docker, a pool of PHP-FPM, commands of HAProxy, Varnish and supervisord; a
 #   proxy that asks nobody, Squid or Tinyproxy, leads to what listens on loopback. Who gets files to read alone, or only from some addresses, is medium; what processes
 #   of the host alone reach is low. Accounts that are inside of a database are not read: what hangs
 #   on them is unknown.

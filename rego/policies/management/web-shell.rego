@@ -1,9 +1,9 @@
 # METADATA
-# title: A shell is served to browsers
+# title: A shell is served to who connects
 # description: >-
 #   ttyd, GoTTY, Shell In A Box or WeTTY gives a shell to who opens its page. Some ask for nothing
 #   by themselves; on loopback every process of the host, and every page in a browser on it, is one
-#   step away then. Those that run login or ssh, or ask for a password, are high.
+#   step away then. So does socat or netcat that starts a shell. Those that run login or ssh, or ask for a password, are high.
 # custom:
 #   severity: critical
 #   reads: [management, listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
