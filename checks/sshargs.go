@@ -32,6 +32,9 @@ func sshdArguments(argv []string, cut bool) sshdCommand {
 	}
 	if len(argv) > 0 && strings.HasPrefix(argv[0], "sshd: ") {
 		text, _, listens := strings.Cut(strings.TrimPrefix(strings.Join(argv, " "), "sshd: "), " [listener]")
+		if strings.Contains(text, `\`) { // a tab is written as two characters (strnvis)
+			return sshdCommand{config: defaultSSHDConfig, why: "its title has characters that stand for others"}
+		}
 		args, title = strings.Fields(text), true
 		if !listens { // cut off, or of one connection
 			why = "its title does not tell its whole command line"

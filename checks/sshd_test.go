@@ -162,6 +162,7 @@ func TestSSHDCommandLine(t *testing.T) {
 			[]string{"port=2298", "allowusers=root admin", "passwordauthentication=yes"},
 			true,
 		},
+		{[]string{"sshd: /usr/sbin/sshd -D -o PermitRootLogin\\tyes [listener] 0 of 10-100 startups"}, defaultSSHDConfig, nil, false},
 		{[]string{"sshd: /usr/sbin/sshd -D -f /with a/blank -o PasswordAuthentication=yes [listener] 0 of 10-100 startups"}, "/with", nil, false},
 		{[]string{"sshd: alice [priv]"}, defaultSSHDConfig, nil, false},
 		{[]string{"/usr/sbin/sshd", "-%"}, defaultSSHDConfig, nil, false},
