@@ -26,3 +26,31 @@ func TestRedisThatWasToldOtherwise(t *testing.T) {
 		}
 	}
 }
+
+// TestUsersOfRedisInAFile: as Redis 7.0.15 lets in whom who gives no name, by the file of its users and what stands beside it.
+func TestUsersOfRedisInAFile(t *testing.T) {
+	const all = " ~* &* +@all\n"
+	for _, c := range []struct{ users, more, want string }{
+		{"user default on nopass" + all, "", dataNone},
+		{"user default off\nuser a on >x" + all, "", dataAsks},
+		{"user a on >x" + all, "", dataNone},
+		{"user a on >x" + all, "requirepass abc\n", dataNone},
+		{"", "requirepass abc\n", dataNone},
+		{"user default on nopass" + all, "requirepass abc\n", dataNone},
+		{"user default on" + all, "", dataAsks},
+		{"user default off\nuser b on nopass" + all, "", dataNone},
+		{"user default on nopass +ping\n", "", ""},
+		{"user a on >x" + all, "protected-mode yes\n", dataLocal},
+	} {
+		m := settingsAt(t, map[string]string{"c": "protected-mode no\naclfile /u\n" + c.more, "u": c.users}, "redis-server", "/c")
+		if got := m["login"]; got.Value != c.want || (c.want == "") != (got.Reason != "") {
+			t.Errorf("%q, %q: %+v, want %q", c.users, c.more, got, c.want)
+		}
+	}
+	for files, want := range map[[2]string]string{{"requirepass x\n", "requirepass \"\"\n"}: dataNone, {"", "requirepass x\n"}: dataAsks} {
+		m := settingsAt(t, map[string]string{"c": "protected-mode no\ninclude /d/*.conf\n", "d/a.conf": files[0], "d/b.conf": files[1]}, "redis-server", "/c")
+		if got := m["login"]; got.Value != want {
+			t.Errorf("%q: %+v, want %q", files, got, want)
+		}
+	}
+}

@@ -178,9 +178,10 @@ func (d *dataFiles) startedWith(programs ...string) []string {
 
 // redisConfig is what Redis is told that decides who is let in.
 type redisConfig struct {
-	protected, told, bind, password, acl bool
-	users                                map[string]redisUser
-	first                                string // the first address that it was told
+	protected, told, bind, password bool
+	users                           map[string]redisUser
+	first                           string // the first address that it was told
+	acl                             string // the file of its users
 }
 
 // redisTitle is what a server of the kind of Redis calls itself, by the first of its addresses at present.
@@ -268,11 +269,12 @@ func redisAccess(d *dataFiles) access {
 		}
 		rest = rest[end:]
 	}
+	if err := c.readUsers(d); err != nil {
+		return access{err: err}
+	}
 	const gives = "reads and writes all of its data, and changes its settings"
 	name, user := c.unasked()
 	switch {
-	case c.acl:
-		return access{err: errors.New("who is let in is in a file of access lists, which is not read")}
 	case len(d.argv) == 1 && c.changed(d.argv[0]):
 		return access{err: errors.New("it has other addresses than it was started with: its settings were changed since")}
 	case !user.open:
@@ -309,10 +311,19 @@ func (c *redisConfig) line(d *dataFiles, key, value string, depth int) error {
 	value = strings.Trim(value, `"'`)
 	switch strings.ToLower(key) {
 	case "include":
-		if depth > 8 || strings.ContainsAny(value, "*?[") {
-			return errManyFiles
+		files, more := []string{value}, depth > 8
+		if strings.ContainsAny(value, "*?[") {
+			files, more = d.s.globIn(d.p, value)
 		}
-		return c.read(d, value, depth+1)
+		if more || !path.IsAbs(value) {
+			return fmt.Errorf("it includes %s, which is not followed", value)
+		}
+		slices.Sort(files)
+		for _, f := range files {
+			if err := c.read(d, f, depth+1); err != nil {
+				return err
+			}
+		}
 	case "protected-mode":
 		c.protected, c.told = !strings.EqualFold(value, "no"), true
 	case "bind":
@@ -321,16 +332,44 @@ func (c *redisConfig) line(d *dataFiles, key, value string, depth int) error {
 	case "requirepass":
 		c.password = value != ""
 	case "aclfile":
-		c.acl = value != ""
+		c.acl = value
 	case "user":
-		if f := strings.Fields(value); len(f) > 0 {
-			if len(c.users) >= maxServices {
-				return fmt.Errorf("it has more than %d users", maxServices)
+		return c.user(value)
+	}
+	return nil
+}
+
+func (c *redisConfig) user(line string) error {
+	f := strings.Fields(line)
+	if len(f) == 0 {
+		return nil
+	}
+	if len(c.users) >= maxServices {
+		return fmt.Errorf("it has more than %d users", maxServices)
+	}
+	if c.users == nil {
+		c.users = map[string]redisUser{}
+	}
+	c.users[f[0]] = redisRules(f[1:])
+	return nil
+}
+
+// readUsers reads the file of its users, if there is one. The default user is one without a password then that it does not name, whatever
+// requirepass says (seen with 7.0.15).
+func (c *redisConfig) readUsers(d *dataFiles) error {
+	if c.acl == "" {
+		return nil
+	}
+	text, err := d.text(c.acl)
+	if err != nil {
+		return err
+	}
+	c.password, c.users = false, nil
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "user "); ok {
+			if err := c.user(rest); err != nil {
+				return err
 			}
-			if c.users == nil {
-				c.users = map[string]redisUser{}
-			}
-			c.users[f[0]] = redisRules(f[1:])
 		}
 	}
 	return nil
