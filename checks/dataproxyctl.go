@@ -217,6 +217,17 @@ func fpmAccess(d *dataFiles) access {
 	return a
 }
 
+// fpmPrefix is the directory from which PHP-FPM follows paths, where it shows: as it is told, or above the "etc" of its file, as in its images.
+func fpmPrefix(argv []string, file string) string {
+	if v := last(optionValues(argv, "-p", "--prefix")); v != "" {
+		return v
+	}
+	if dir := path.Dir(file); path.Base(dir) == "etc" && dir != "/etc" {
+		return path.Dir(dir)
+	}
+	return ""
+}
+
 // fpmPools are the sections of a file of PHP-FPM and of what it includes, the name of each at "".
 func (d *dataFiles) fpmPools(file string, depth int, pools *[]map[string]string) error {
 	text, err := d.text(file)
@@ -230,11 +241,19 @@ func (d *dataFiles) fpmPools(file string, depth int, pools *[]map[string]string)
 		key, value = strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"'`)
 		switch {
 		case strings.HasPrefix(line, "[") && !told:
-			in = map[string]string{"": strings.Trim(line, "[] ")}
-			if *pools = append(*pools, in); len(*pools) > maxServices {
+			name := strings.Trim(line, "[] ")
+			at := slices.IndexFunc(*pools, func(m map[string]string) bool { return m[""] == name })
+			if at < 0 { // else what follows is of the same pool
+				at = len(*pools)
+				*pools = append(*pools, map[string]string{"": name})
+			}
+			if in = (*pools)[at]; len(*pools) > maxServices {
 				return errManyFiles
 			}
 		case key == "include":
+			if at := fpmPrefix(d.argv, file); !path.IsAbs(value) && at != "" {
+				value = path.Join(at, value)
+			}
 			files, more := d.s.globIn(d.p, value)
 			if more || depth > 4 || !path.IsAbs(value) {
 				return fmt.Errorf("%s includes %s, which is not followed", file, value)

@@ -246,6 +246,8 @@ host replication all 0.0.0.0/0 trust
 		"fpm, the host alone":            {file("[www]\nlisten = [::]:9000\nlisten.allowed_clients = 127.0.0.1\n"), "php-fpm -y /c", dataLocal, ""},
 		"fpm, an address":                {file("[www]\nlisten = 9000\nlisten.allowed_clients = 127.0.0.1,192.0.2.1\n"), "php-fpm -y /c", dataSome, ""},
 		"fpm, a variable":                {file("[www]\nlisten = ${PORT}\n"), "php-fpm -y /c", "", ""},
+		"fpm of its image":               {map[string]string{"usr/local/etc/php-fpm.conf": "[global]\ninclude=etc/php-fpm.d/*.conf\n", "usr/local/etc/php-fpm.d/www.conf": "[www]\nlisten = 127.0.0.1:9001\n", "usr/local/etc/php-fpm.d/zz-docker.conf": "[www]\nlisten = 9000\nlisten.allowed_clients = 10.0.0.1\n"}, "php-fpm -y /usr/local/etc/php-fpm.conf", dataSome, ""},
+		"fpm, a path from somewhere":     {map[string]string{"etc/php-fpm.conf": "[global]\ninclude=d/*.conf\n"}, "php-fpm -y /etc/php-fpm.conf", "", ""},
 		"fpm, no file":                   {nil, "php-fpm", "", ""},
 		"pgbouncer":                      {file("[pgbouncer]\nlisten_addr=*\n"), "pgbouncer -d /c", dataAsks, ""},
 		"pgbouncer, trust":               {file("[pgbouncer]\nauth_type = trust\n"), "pgbouncer -d /c", dataNone, "writes"},
