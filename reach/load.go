@@ -290,13 +290,22 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 		}
 		known := uint32(0x30) // IPS_SRC_NAT and IPS_DST_NAT are bits 4 and 5 (nf_conntrack_common.h)
 		if m.state == ruleset.CtNew {
-			known |= 1 // IPS_EXPECTED: such a connection begins as related (resolve_normal_ct)
+			known |= 7 // IPS_EXPECTED: such a connection begins as related (resolve_normal_ct); IPS_SEEN_REPLY, IPS_ASSURED: by an answer
+			if !m.local {
+				known |= 8 // IPS_CONFIRMED: after the last hook, so over loopback before the second way through the hooks
+			}
 		}
 		return value{{data: host32(uint32(v)), known: host32(known)}}, true
 	case ruleset.CtL3proto:
 		return m.meta(c, ruleset.MetaNfproto), true
 	case ruleset.CtProtocol:
 		return c.load(fProto, 0, 1), true
+	case ruleset.CtSrcIP, ruleset.CtDstIP, ruleset.CtSrcIP6, ruleset.CtDstIP6:
+		if v4 := e.Key == ruleset.CtSrcIP || e.Key == ruleset.CtDstIP; v4 != c.v4 {
+			return nil, false // an address of the other family ends the rule
+		}
+	}
+	switch e.Key {
 	case ruleset.CtSrc, ruleset.CtSrcIP, ruleset.CtSrcIP6:
 		return c.load(saddr, 0, saddr.width(c.v4)), true
 	case ruleset.CtDst, ruleset.CtDstIP, ruleset.CtDstIP6:

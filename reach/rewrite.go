@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -46,6 +47,9 @@ func (m *machine) payloadSet(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Paylo
 		return m.overwritten(c, r, p, st)
 	}
 	off, end := int(p.Offset), int(p.Offset+p.Len)
+	if v := written1(vs[0], map[bool]int{true: 8, false: 7}[st.cube.v4]-off); p.Base == ruleset.BaseNetwork && v != nil && m.spends(int(*v)) {
+		st = m.fork(c, r, st, spent)[0]
+	}
 	for _, pt := range m.headerParts(&st.cube, p.Base) {
 		lo, hi := max(off, pt.at), min(end, pt.at+pt.n)
 		if lo >= hi {
@@ -60,6 +64,25 @@ func (m *machine) payloadSet(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Paylo
 		}
 	}
 	return []state{st}
+}
+
+// spent is why packets that a rule gives such a time to live go no further than this host.
+const spent = "with the time to live that the rule writes a packet is not forwarded"
+
+// spends says whether packets with a time to live would not be forwarded: the stack counts it down before the forward hook (ip_forward, ip6_forward).
+func (m *machine) spends(ttl int) bool {
+	return ttl <= 1 && !m.local && (m.hook == packet.Ingress || m.hook == packet.Prerouting)
+}
+
+// written1 is the constant byte at an offset of what is written; nil is another value.
+func written1(v value, at int) *byte {
+	if at < 0 || at >= v.len() {
+		return nil
+	}
+	if b, ok := v.slice(at, 1); ok && len(b) == 1 && len(b[0].data) == 1 && b[0].known == nil {
+		return &b[0].data[0]
+	}
+	return nil
 }
 
 // writePart puts a value, or a part of one, into a part of a header from an offset on. It reports false where what comes out is not followed.

@@ -41,7 +41,13 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, states(in, st), out
 	}
 	switch {
-	case d.Continue, d.Rewrite != nil, d.Puts != nil: // what rules change of sets counts where they are asked for
+	case d.Rewrite != nil:
+		const usual = 64
+		if x := d.Rewrite; x.TTL != nil && m.spends(int(*x.TTL)) || m.spends(usual+x.By) {
+			st = m.fork(c, r, st, spent)[0]
+		}
+		return nil, []state{st}, nil
+	case d.Continue, d.Puts != nil: // what rules change of sets counts where they are asked for
 		return nil, []state{st}, nil
 	case d.TOS, d.Service != nil, d.Classify != nil:
 		st.cube.reclass(d)

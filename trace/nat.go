@@ -209,13 +209,16 @@ func (w *walk) natSource(addr netip.Addr, lo, hi uint16, chosen bool) {
 	c.newSrc, c.newSport = s.src(), s.port(0)
 	c.natSrc = true
 	c.status.v |= ipsSrcNATDone
-	if c.newSrc != c.src || c.newSport != c.sport {
+	switch {
+	case c.srcOpen:
+		c.status.unk |= ipsSrcNAT
+	case c.newSrc != c.src || c.newSport != c.sport:
 		c.status.v |= ipsSrcNAT
 	}
 }
 
-// masqueradeAddr is the address that the kernel gives a packet that leaves by the interface:
-// one of the subnet of the next hop, else the first (inet_select_addr).
+// masqueradeAddr is the address that the kernel gives a packet that leaves by the interface: one of its own, else one of another
+// (inet_select_addr), of which the kernel's order is not known.
 func (w *walk) masqueradeAddr() (netip.Addr, bool) {
 	if w.out == nil {
 		return netip.Addr{}, false
@@ -223,15 +226,34 @@ func (w *walk) masqueradeAddr() (netip.Addr, bool) {
 	if !w.skb.v4 {
 		return w.sourceAddr6()
 	}
-	for _, p := range w.out.nets {
-		if p.Contains(w.nextHop) && p.Addr().Is4() {
-			return p.Addr(), true
+	if a := w.out.usable(w.nextHop); a.IsValid() {
+		return a, true
+	}
+	var first netip.Addr
+	for i := range w.snap.Network.Links {
+		switch a := w.links[w.snap.Network.Links[i].Index].usable(netip.Addr{}); {
+		case !first.IsValid():
+			first = a
+		case a.IsValid() && a != first:
+			w.skb.ct.srcOpen = true
 		}
 	}
-	if len(w.out.v4) == 0 {
-		return netip.Addr{}, false
+	return first, first.IsValid()
+}
+
+// usable is an address of the interface that packets can leave with: one of the subnet of an address, else the first. Those of loopback
+// are of the host alone (RT_SCOPE_HOST).
+func (l *link) usable(near netip.Addr) (first netip.Addr) {
+	for _, p := range l.nets {
+		switch a := p.Addr(); {
+		case !a.Is4() || a.IsLoopback():
+		case p.Contains(near):
+			return a
+		case !first.IsValid():
+			first = a
+		}
 	}
-	return w.out.v4[0], true
+	return first
 }
 
 // sourceAddr6 chooses among the addresses of all interfaces (ipv6_dev_get_saddr, RFC 6724): one of a

@@ -520,6 +520,9 @@ func (w *walk) output() Fate {
 	if !w.out.Up {
 		return w.drop("interface-down")
 	}
+	if c := w.skb.ct; c != nil { // after the last hook of postrouting (nf_confirm)
+		c.status.v, c.status.unk = c.status.v|ipsConfirmed, c.status.unk&^ipsConfirmed
+	}
 	w.say("back in over %s", w.out.Name)
 	w.passed = passed
 	return w.arrive(w.out)

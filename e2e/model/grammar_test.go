@@ -72,6 +72,20 @@ var traps = []trap{
 	udp dport { 53, 623 } socket wildcard 0 drop; icmp type echo-request socket transparent 0 drop
 	} chain i { type filter hook input priority 0; policy drop; socket transparent 0 accept; udp dport 9000 socket mark 0x33 accept
 	} }`},
+	{"addresses of a connection are of its family", `table inet z { chain f { type filter hook forward priority 0; policy drop
+	ct original ip daddr 203.0.113.0/24 accept; ct original ip saddr 203.0.113.9 accept; ct original ip6 saddr fd20::/16 accept; ct reply ip saddr 192.168.7.7 accept
+	} }`},
+	{"a time to live that ends the way", `table inet t { chain p { type filter hook prerouting priority -50; iifname "tun1" ip ttl set 1
+	iifname "ext0" ip6 hoplimit set 1; iifname "mgmt0" ip ttl set 2
+	} chain f { type filter hook forward priority 0; ip ttl set 1
+	} }`},
+	{"masquerading over loopback", `table ip n { chain s { type nat hook postrouting priority srcnat; masquerade
+	} chain i { type filter hook input priority 0; policy accept; iifname "lo" tcp dport 22 ip saddr 127.0.0.1 drop; iifname "lo" udp dport 53 ip saddr 127.0.0.0/8 drop
+	} }`},
+	{"what is confirmed over loopback", `table inet c { chain p { type filter hook prerouting priority 0; ct status confirmed tcp dport { 22, 80 } drop
+	ct status & (seen-reply | assured) != 0 drop
+	} chain i { type filter hook input priority 0; ct status & confirmed == 0 udp dport 53 drop
+	} }`},
 	{"goto does not come back", `table inet a {
 	chain c1 { goto c2
 	}
