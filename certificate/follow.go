@@ -115,7 +115,7 @@ const neighbour = "02:00:00:00:00:fe"
 
 func flagLetters(bits int) string {
 	var s strings.Builder
-	for i, c := range "FSRPAU" {
+	for i, c := range packet.FlagLetters {
 		if bits>>i&1 != 0 {
 			s.WriteString(string(c))
 		}

@@ -27,7 +27,7 @@ type Packet struct {
 	Dport uint16          `json:"dport,omitempty"` // of tcp, udp and sctp
 	Type  *uint8          `json:"type,omitempty"`  // of ICMP; an echo request where it is left out
 	Code  uint8           `json:"code,omitempty"`  // of ICMP
-	Flags *string         `json:"flags,omitempty"` // letters of FSRPAU; "S" where it is left out
+	Flags *string         `json:"flags,omitempty"` // letters of FSRPAUEW; "S" where it is left out
 	SMAC  string          `json:"smac,omitempty"`  // who sent the frame
 	// DMAC is where the frame is addressed to; empty is the host itself. On a bridge port another
 	// address is that of a neighbour, to whom the bridge hands the frame over.
@@ -108,6 +108,9 @@ func (p *Packet) Protocol() (uint8, error) {
 	return uint8(n), nil
 }
 
+// FlagLetters are the first letters of the flags of TCP, CWR by its last but one, by their bits.
+const FlagLetters = "FSRPAUEW"
+
 // FlagBits are the packet's TCP flags: a SYN where none are given.
 func (p *Packet) FlagBits() (uint8, error) {
 	if p.Flags == nil {
@@ -117,7 +120,7 @@ func (p *Packet) FlagBits() (uint8, error) {
 	for _, c := range strings.ToUpper(*p.Flags) {
 		bit, ok := flagBits[c]
 		if !ok {
-			return 0, fmt.Errorf("TCP flags %q: want letters of FSRPAU", *p.Flags)
+			return 0, fmt.Errorf("TCP flags %q: want letters of %s", *p.Flags, FlagLetters)
 		}
 		b |= bit
 	}

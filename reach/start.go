@@ -9,6 +9,18 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
+// synFlags are the flags with which a sender asks for a connection: SYN, and beside it PSH, URG, ECE and CWR as it likes, for which no listener
+// looks (tcp_rcv_state_process).
+var synFlags = func() (s set) {
+	const syn, others = 0x02, 0xe8
+	for n := uint64(syn); n < 256; n++ {
+		if n&^others == syn {
+			s = append(s, interval{num(n), num(n)})
+		}
+	}
+	return s
+}()
+
 // packet is all first packets of a protocol: a SYN for TCP, any ports.
 func (m *Model) packet(v4 bool, proto uint64) cube {
 	c := cube{course: course{v4: v4, by: root}}
@@ -19,7 +31,7 @@ func (m *Model) packet(v4 bool, proto uint64) cube {
 		c.sets[fSport], c.sets[fDport] = single(num(0)), single(num(0))
 	}
 	c.sets[fICMPType], c.sets[fICMPCode] = span(num(0), num(255)), span(num(0), num(255))
-	c.sets[fTCPFlags] = single(num(2))
+	c.sets[fTCPFlags] = synFlags
 	c.sets[fMark], c.sets[fCtMark] = single(num(0)), single(num(0))
 	c.sets[fCtState] = single(num(ruleset.CtInvalid)) // until conntrack has seen it
 	c.sets[fIif], c.sets[fOif] = single(num(0)), single(num(0))

@@ -51,7 +51,23 @@ func (c *cube) witness(in *snapshot.Link, proto string) *packet.Packet {
 	if dport.contains(num(443)) && !dport.singleton() {
 		p.Dport = 443
 	}
+	p.Flags = c.flags()
 	return p
+}
+
+// flags are those of a connection attempt that has to have others than SYN.
+func (c *cube) flags() *string {
+	s := c.sets[fTCPFlags]
+	if proto := c.sets[fProto]; !proto.singleton() || proto[0].lo != num(packet.TCP) || s.empty() || s[0].lo == synFlags[0].lo || !synFlags.contains(s[0].lo) {
+		return nil
+	}
+	letters := ""
+	for i, l := range packet.FlagLetters {
+		if s[0].lo.lo>>i&1 != 0 {
+			letters += string(l)
+		}
+	}
+	return &letters
 }
 
 // hostPart is the first number whose last byte is neither 0 nor 1, where there is one: those are

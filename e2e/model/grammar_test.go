@@ -86,6 +86,11 @@ var traps = []trap{
 	ct status & (seen-reply | assured) != 0 drop
 	} chain i { type filter hook input priority 0; ct status & confirmed == 0 udp dport 53 drop
 	} }`},
+	{"a SYN with other flags is a connection attempt", `table inet f { chain i { type filter hook input priority 0; policy accept; tcp dport 22 tcp flags == syn drop
+	tcp dport 80 tcp flags { syn, syn | ack } drop; tcp dport 443 tcp flags & (fin | syn | rst | psh | ack | urg) == syn drop
+	} chain f { type filter hook forward priority 0; policy drop; ct state established accept; tcp dport 443 tcp flags & (ecn | cwr) != 0 accept
+	tcp dport 80 tcp flags & (syn | psh) == (syn | psh) accept; tcp dport 8443 tcp flags & (fin | syn | rst | ack) == syn accept
+	} }`},
 	{"goto does not come back", `table inet a {
 	chain c1 { goto c2
 	}

@@ -51,6 +51,7 @@ var mutants = []mutant{
 	{"loopback lends its address", "trace/nat.go", "case !a.Is4() || a.IsLoopback():", "case !a.Is4():"},
 	{"reach: addresses of connections are of both families", "reach/load.go", "v4 != c.v4 {", "v4 != c.v4 && false {"},
 	{"reach: what a rule makes of the time to live is no matter", "reach/rewrite.go", "return ttl <= 1 && !m.local &&", "return ttl < 0 && !m.local &&"},
+	{"reach: a connection attempt has no flag but SYN", "reach/start.go", "const syn, others = 0x02, 0xe8", "const syn, others = 0x02, 0"},
 	{"zones are of both directions", "trace/conntrack.go", "return zone{begins: n}", "return zone{n, n}"},
 	{"what is forwarded keeps its class", "trace/service.go", "s.priority, s.classed = word{v: serviceClass[s.service()>>3&3]}, false", "s.priority.v |= serviceClass[s.service()>>3&3]"},
 	{"reach: what is forwarded keeps its class", "reach/class.go", "c.class = class{open: true, served: true}", "_ = c.class"},

@@ -42,7 +42,7 @@ func (b *bedOracle) again(name string, p *oracle.Packet, f oracle.Fate) bool {
 // question is a packet for the tracer; data is what a last fragment carries.
 func question(p *oracle.Packet, data ...byte) *packet.Packet {
 	flags := ""
-	for i, c := range "FSRPAU" {
+	for i, c := range packet.FlagLetters {
 		if p.Flags>>i&1 != 0 {
 			flags += string(c)
 		}

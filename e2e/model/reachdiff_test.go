@@ -186,7 +186,7 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 		switch {
 		case p.Frag != "" || p.DMAC != nil || entrances[e.in] == "":
 			continue
-		case p.Proto == 6 && p.Flags == 2:
+		case p.Proto == 6 && p.Flags&0x17 == 2:
 			e.proto = "tcp"
 		case p.Proto == 17:
 			e.proto = "udp"
@@ -281,6 +281,13 @@ func (b *bedOracle) witness(name string, e endpoint, w *packet.Packet, sum *reac
 	}
 	if w.TOS != nil {
 		p.TOS = *w.TOS
+	}
+	if w.Flags != nil {
+		flags, err := w.FlagBits()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		p.Flags = flags
 	}
 	p.Broadcast = w.Dst.Is4() && !w.Dst.IsUnspecified() && slices.Contains(broadcasts[in], w.Dst.String()) || w.Dst.String() == "172.17.255.255" && in == "vw1"
 	if w.SMAC != "" {
