@@ -127,6 +127,28 @@ func (m *machine) writePart(c *cube, pt *headerPart, v *seg, at int) bool {
 	}
 }
 
+// writeFlags writes over flags of TCP (set_ect_tcp). What then is as others are that had them so goes their way; it is told as a doubt, since a
+// witness would have to have what the rule has taken away.
+func (m *machine) writeFlags(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.XtService, st state) []state {
+	if proto := st.cube.sets[fProto]; x == nil || !proto.contains(num(packet.TCP)) {
+		return []state{st}
+	}
+	var as, to set
+	for n := range 256 {
+		switch b := x.Of(uint8(n)); {
+		case int(b) == n:
+			as = append(as, interval{num(uint64(n)), num(uint64(n))})
+		case st.cube.sets[fTCPFlags].contains(num(uint64(n))):
+			to = append(to, interval{num(uint64(b)), num(uint64(b))})
+		}
+	}
+	same, other := st.cube.split(fTCPFlags, as.normal())
+	for i := range other {
+		same = append(same, m.doubtful(c, r, other[i].with(fTCPFlags, to.normal()), "flags of TCP are written over"))
+	}
+	return states(same, st)
+}
+
 // overwritten is packets of which it is not known what a rule wrote into them.
 func (m *machine) overwritten(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Payload, st state) []state {
 	for _, pt := range m.headerParts(&st.cube, p.Base) {

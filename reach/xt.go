@@ -49,9 +49,11 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, []state{st}, nil
 	case d.Continue, d.Puts != nil: // what rules change of sets counts where they are asked for
 		return nil, []state{st}, nil
-	case d.TOS, d.Service != nil, d.Classify != nil:
-		st.cube.reclass(d)
-		return nil, []state{st}, nil
+	case d.TOS, d.Service != nil, d.TCPFlags != nil, d.Classify != nil:
+		if d.TCPFlags == nil || d.Service != nil {
+			st.cube.reclass(d)
+		}
+		return nil, m.writeFlags(c, r, d.TCPFlags, st), nil
 	case d.Reject:
 		return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil
 	case d.State != nil:

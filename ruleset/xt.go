@@ -37,6 +37,7 @@ type XtDecoded struct {
 	TOS       bool         `json:"tos,omitempty"` // changes the type of service to what is not known, and goes on
 	Puts      *XtPuts      `json:"puts,omitempty"`
 	Service   *XtService   `json:"service,omitempty"`
+	TCPFlags  *XtService   `json:"tcpFlags,omitempty"` // of the flags of TCP
 	Length    *XtLength    `json:"length,omitempty"`
 	Time      *XtTime      `json:"time,omitempty"`
 	Devgroup  *XtDevgroup  `json:"devgroup,omitempty"`

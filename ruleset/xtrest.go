@@ -71,16 +71,34 @@ func (x *XtService) Of(tos uint8) uint8 { return tos&^x.Mask ^ x.Value }
 
 // decodeService reads the targets that write the type of service (dscp_tg, tos_tg, ecn_tg).
 func decodeService(name string, b []byte) *XtDecoded {
-	const dscp, ecn, onlyECN = 0xfc, 0x03, 1
+	const dscp = 0xfc
 	switch {
 	case name == "DSCP" && len(b) >= 1: // struct xt_DSCP_info
 		return &XtDecoded{Service: &XtService{Mask: dscp, Value: b[0] << 2}}
 	case name == "TOS" && len(b) >= 2: // struct xt_tos_target_info
 		return &XtDecoded{Service: &XtService{Mask: b[1], Value: b[0]}}
-	case name == "ECN" && len(b) >= 2 && b[0] == onlyECN: // struct ipt_ECN_info; another operation is of the flags of TCP
-		return &XtDecoded{Service: &XtService{Mask: ecn, Value: b[1] & ecn}}
+	case name == "ECN" && len(b) >= 3:
+		return decodeECN(b)
 	}
 	return &XtDecoded{TOS: true}
+}
+
+// WrittenECN is what the match ecn asks for.
+const WrittenECN = "the bits of ECN"
+
+// decodeECN reads what is written of ECN (struct ipt_ECN_info): bits of the type of service, and the flags ECE and CWR.
+func decodeECN(b []byte) *XtDecoded {
+	const setIP, setECE, setCWR, bits, ece, cwr = 0x01, 0x10, 0x20, 0x03, 0x40, 0x80
+	d := new(XtDecoded)
+	if b[0]&setIP != 0 {
+		d.Service = &XtService{Mask: bits, Value: b[1] & bits}
+	}
+	if b[0]&(setECE|setCWR) != 0 {
+		d.TCPFlags = &XtService{Mask: b[0]&setECE<<2 | b[0]&setCWR<<2}
+		d.TCPFlags.Value = (b[2]&1*ece | b[2]>>1&1*cwr) & d.TCPFlags.Mask
+	}
+	d.Continue = d.Service == nil && d.TCPFlags == nil
+	return d
 }
 
 // XtConnlabel matches a label of the connection, and gives it to it first if Set.

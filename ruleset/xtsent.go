@@ -158,7 +158,7 @@ func decodeSentMatch(name string, rev uint32, b []byte) *XtDecoded {
 	case name == "osf":
 		return &XtDecoded{Written: &XtWritten{What: "the system that the SYN looks like", By: clone(b)}}
 	case name == "ecn":
-		return &XtDecoded{Written: &XtWritten{What: "the bits of ECN", By: clone(b)}}
+		return &XtDecoded{Written: &XtWritten{What: WrittenECN, By: clone(b)}}
 	}
 	return nil
 }

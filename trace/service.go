@@ -39,6 +39,24 @@ func (s *skb) writeService(x *ruleset.XtService) {
 	s.unk[0], s.unk[1] = s.unk[0]&^(x.Mask>>4), s.unk[1]&^(x.Mask<<4)
 }
 
+// writeMarks writes the type of service, and the flags of ECN (ecn_tg, set_ect_tcp): matches of ECN ask for what is written from then on.
+func (w *walk) writeMarks(d *ruleset.XtDecoded) {
+	const ecn = 0x03
+	s := &w.skb
+	if d.Service != nil {
+		s.writeService(d.Service)
+	}
+	if f := d.TCPFlags; f != nil && s.proto == packet.TCP && !s.later() {
+		if at := s.thoff + 13; at < len(s.nh) {
+			s.nh[at], s.unk[at] = f.Of(s.nh[at]), s.unk[at]&^f.Mask
+		}
+	}
+	if d.TCPFlags != nil || d.Service.Mask&ecn != 0 {
+		w.said = slices.DeleteFunc(w.said, func(s said) bool { return s.what == ruleset.WrittenECN })
+		w.said = append(w.said, said{what: ruleset.WrittenECN})
+	}
+}
+
 // serviceUnk is the bits of it that are not known.
 func (s *skb) serviceUnk() byte {
 	if s.v4 {

@@ -32,7 +32,7 @@ var related = []view{
 
 // viewsOf are those of what has no field, by its name.
 var viewsOf = map[string]view{
-	lengthText: bySize, wordsText: byWords, systemText: bySystem, ruleset.WrittenData: byData, "the bits of ECN": byECN, ruleset.WrittenMSS: byOptions,
+	lengthText: bySize, wordsText: byWords, systemText: bySystem, ruleset.WrittenData: byData, ruleset.WrittenECN: byECN, ruleset.WrittenMSS: byOptions,
 }
 
 const (

@@ -65,8 +65,8 @@ func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 		w.puts = append(w.puts, d.Puts)
 	case d.TOS:
 		w.skb.tos = true
-	case d.Service != nil:
-		w.skb.writeService(d.Service)
+	case d.Service != nil, d.TCPFlags != nil:
+		w.writeMarks(d)
 	case d.Classify != nil: // classify_tg
 		w.skb.priority, w.skb.classed = word{v: *d.Classify}, false
 	case d.Rewrite != nil:
