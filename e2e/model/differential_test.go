@@ -37,7 +37,8 @@ import (
 func TestMain(m *testing.M) { bed.Main(m) }
 
 // crossing is the host of the differential test: a management interface without link layer, an
-// external one with, a bridge with two ports, and routes of every kind.
+// external one with, a bridge with two ports, and routes of every kind. The kernel takes packets for an address of IPv6 a while after
+// it has been added (addrconf_dad_work).
 const crossing = `
 ip link set lo up
 ip link add docker0 type bridge
@@ -60,6 +61,10 @@ ip route add local default dev lo table 111; ip -6 route add local default dev l
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0
 for i in mgmt0 ext0 docker0 lo default; do sysctl -qw net.ipv4.conf.$i.rp_filter=0; done
 sysctl -qw net.ipv4.conf.tun1.rp_filter=1 net.ipv4.conf.docker0.route_localnet=1
+for a in fd10::1 fd20::1 fd17::1 fd99::1; do
+	for n in $(seq 500); do if ip -6 route show table local | grep -q "^local $a "; then continue 2; fi; sleep 0.02; done
+	echo "no local route for $a"; exit 1
+done
 `
 
 // detour is the same host with other switches and rules: strict and loose source checks, an interface
