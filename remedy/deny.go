@@ -28,9 +28,9 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 			}
 		} else {
 			done, denies = true, append(denies, *rem.Deny)
-			p.tellsSentOn(rem.Deny, s)
+			p.tellsSentOn(rem.Deny, s, m)
 		}
-		asked, _ := p.kept(s, m, rem.Deny.Zone, rem.Deny.Proto, rem.Deny.Port)
+		asked, _ := p.keptOf(s, m, rem.Deny)
 		for _, x := range slices.Concat(p.byAny(keep, s, m, rem.Deny.Zone), asked) {
 			if !slices.Contains(except, x) {
 				except = append(except, x)
@@ -69,7 +69,7 @@ func (p *Plan) administers(d *finding.Deny, s *snapshot.Snapshot) bool {
 	if d == nil || d.Proto != "tcp" || d.Port == 0 {
 		return false
 	}
-	return slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool { return k.Port == d.Port && servesSSH(s, &k) }) ||
+	return slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool { return comesTo(s, d.Port, &k) && servesSSH(s, &k) }) ||
 		slices.ContainsFunc(s.SSH.Sessions, func(ses snapshot.SSHSession) bool {
 			at, err := netip.ParseAddrPort(ses.Local)
 			return err == nil && int(at.Port()) == d.Port && ses.LoggedIn != snapshot.No
@@ -109,7 +109,7 @@ type refusal struct {
 // deny adds the rules that close a flow, or says why it does not.
 func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) refusal {
 	logins := p.administers(d, s)
-	asked, all := p.kept(s, m, d.Zone, d.Proto, d.Port)
+	asked, all := p.keptOf(s, m, d)
 	known := len(keep)+len(asked) > 0 && (d.Zone != zones.External || len(asked) > 0 || !p.byWorkloads)
 	switch {
 	case all && d.Port != 0 && d.ToZone == "":
@@ -139,11 +139,9 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 	if why != "" {
 		return true, why
 	}
-	for i := range m.Origins {
-		o := &m.Origins[i]
-		if o.Local || o.Zone != d.Zone || !boundTo(m, d.Device, o) {
-			continue
-		}
+	from := closedTo(m, d)
+	too, _ := p.closesToo(s, d, from)
+	for _, o := range from {
 		if d.ToZone != "" { // one direction: the other can serve administration
 			beside := sharing(m, o)
 			for j := range m.Origins {
@@ -162,7 +160,7 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 			}
 			continue
 		}
-		some, every := p.keepers(s, d.Proto, d.Port, o)
+		some, every := p.keepersOf(s, d.Proto, append([]int{d.Port}, too...), o)
 		if every {
 			continue
 		}
@@ -173,14 +171,10 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 			drop.To = []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}
 		}
 		c := closing{id: id, proto: d.Proto, port: d.Port, at: at, family: d.Family}
-		if ports := framesOf(s, o); ports != nil {
-			p.upward(drop, s, o, ports, kept)
-			for _, l := range ports {
-				c.iifs = append(c.iifs, l.Name)
-			}
-		} else {
-			p.inward(drop, o, kept)
-			c.iifs = []string{o.Interface}
+		c.iifs = p.inwardBy(drop, s, o, kept)
+		for _, port := range too { // to whatever address of the host: that is another one then
+			drop.Port, drop.To, drop.Diverted = port, nil, !routes(s)
+			p.inwardBy(drop, s, o, kept)
 		}
 		p.closings = append(p.closings, c)
 		p.cutsLogins = p.cutsLogins || logins && (d.Zone == zones.External || d.Zone == zones.Management)
@@ -192,6 +186,20 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 		return true, fmt.Sprintf("an interface has a name that a ruleset cannot hold (%s): rename it", escape.Line(p.unwritable[unwritable]))
 	}
 	return true, failed
+}
+
+// inwardBy adds a drop of what an origin sends to a port of the host, by its interface or by the ports of the bridge that tell who it is, and tells by which.
+func (p *Plan) inwardBy(drop Rule, s *snapshot.Snapshot, o *zones.Origin, keep []netip.Prefix) (iifs []string) {
+	ports := framesOf(s, o)
+	if ports == nil {
+		p.inward(drop, o, keep)
+		return []string{o.Interface}
+	}
+	p.upward(drop, s, o, ports, keep)
+	for _, l := range ports {
+		iifs = append(iifs, l.Name)
+	}
+	return iifs
 }
 
 // inward adds a drop of what an origin sends to a port of the host, behind what lets those pass who keep access.

@@ -506,7 +506,7 @@ func (r *Rule) key() string {
 		}
 	}
 	number(r.Port)
-	for _, is := range []bool{r.Apart, r.Back, r.Direct, r.Untracked, r.Accept} {
+	for _, is := range []bool{r.Apart, r.Back, r.Direct, r.Diverted, r.Untracked, r.Accept} {
 		b = strconv.AppendBool(b, is)
 	}
 	return string(b)

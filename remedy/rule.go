@@ -36,6 +36,8 @@ type Rule struct {
 	Port    int            `json:"port,omitempty"`   // that they go to
 	// Direct leaves what somebody translated alone: ports that are published for those behind the host.
 	Direct bool `json:"direct,omitempty"`
+	// Diverted is also about what was sent to addresses of others: rules redirect it to the host.
+	Diverted bool `json:"diverted,omitempty"`
 	// Untracked is about packets that somebody exempts from tracking: who opened their connection nobody knows.
 	Untracked bool `json:"untracked,omitempty"`
 	// Kind is one of the baseline's rules that no finding asks for: replies, expected, established, midstream,
@@ -156,7 +158,7 @@ func (r *Rule) matches() []match {
 	if r.Proto != "" {
 		list = append(list, r.port())
 	}
-	if r.Chain == chainIn { // for the host: its addresses, and broadcasts and groups that it hears too
+	if r.Chain == chainIn && !r.Diverted { // for the host: its addresses, and broadcasts and groups that it hears too
 		list = append(list, match{"fib daddr type != unicast", []ruleset.Expr{
 			{Name: "fib", Fib: &ruleset.Fib{Dreg: 1, Result: ruleset.FibAddrtype, Flags: ruleset.FibDaddr}},
 			differs(native(ruleset.AddrUnicast)),

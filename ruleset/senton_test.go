@@ -23,8 +23,37 @@ func TestPortsThatAreSentOn(t *testing.T) {
 		rule(1, 0, 22), rule(2, 0, 23), xt("tcp", [2]uint16{443, 443}, 22), xt("tcp", [2]uint16{444, 445}, 22), xt("udp", [2]uint16{446, 446}, 22), xt("tcp", [2]uint16{22, 22}, 22),
 		{Exprs: slices.Clone(tcp)},
 	}}}}}}
-	if got := r.SentOn(6, 22); !slices.Equal(got, []int{443, 2049}) {
+	if got := r.SentOn(6, 22); !slices.Equal(got, []SentOn{{443, false, true}, {2049, false, true}}) {
 		t.Error(got)
+	}
+	both := func(first, second bool) []SentOn { return []SentOn{{443, first, true}, {2049, second, true}} }
+	rules := &r.Tables[0].Chains[0].Rules
+	for name, more := range map[string]struct {
+		rule Rule
+		want []SentOn
+	}{
+		"the same port elsewhere":    {rule(1, 0, 80), both(false, true)},
+		"another port elsewhere":     {rule(9, 0, 80), both(false, false)},
+		"the other protocol":         {xt("udp", [2]uint16{443, 443}, 80), both(false, false)},
+		"any port of the protocol":   {Rule{Exprs: append(slices.Clone(tcp), Expr{NAT: &NAT{Kind: "dnat", AddrMin: 1}})}, both(true, true)},
+		"ports that are not read":    {xt("tcp", [2]uint16{400, 500}, 80), both(true, true)},
+		"the source of what goes":    {Rule{Exprs: append(slices.Clone(tcp), Expr{NAT: &NAT{Kind: "masquerade"}})}, both(false, false)},
+		"an expression not known":    {Rule{Exprs: []Expr{{Xt: &Xt{Name: "X", Target: true}}}}, both(true, true)},
+		"a socket that takes it all": {Rule{Exprs: append(slices.Clone(tcp), Expr{NAT: &NAT{Kind: "tproxy"}})}, both(true, true)},
+	} {
+		old := len(*rules)
+		*rules = append(*rules, more.rule)
+		if got := r.SentOn(6, 22); !slices.Equal(got, more.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+		*rules = (*rules)[:old]
+	}
+	fib := Expr{Fib: &Fib{Dreg: 1, Result: FibAddrtype, Flags: FibDaddr}}
+	for i := range *rules {
+		(*rules)[i].Exprs = slices.Insert((*rules)[i].Exprs, 0, fib)
+	}
+	if got := r.SentOn(6, 22); !slices.Equal(got, []SentOn{{Port: 443}, {Port: 2049}}) {
+		t.Error("of what is sent to the host", got)
 	}
 	if got := (*Ruleset)(nil).SentOn(6, 22); got != nil {
 		t.Error(got)
