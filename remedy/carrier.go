@@ -36,6 +36,41 @@ func joins(s *snapshot.Snapshot, k *snapshot.Socket) string {
 	return ""
 }
 
+// roams says of a UDP socket that somebody who is root is logged in by it: it outlives the login over SSH that it began with, and whoever is at the other end may change
+// its address. Whoever has such a socket and is not root opened a port as he likes.
+func roams(s *snapshot.Snapshot, k *snapshot.Socket) string {
+	if k.Proto != "udp" || k.Port == 0 {
+		return ""
+	}
+	for _, o := range k.Owners {
+		p := process(s, o.PID)
+		if p != nil && p.Container == "" && p.ExeWord.Trusted() && path.Base(p.Exe) == "mosh-server" && (p.UID == 0 || becameRoot(s, p.PID)) {
+			return "logged in by mosh"
+		}
+	}
+	return ""
+}
+
+// becameRoot says of a process that root runs something that it began: behind sudo or su, which ask for a password as root already.
+func becameRoot(s *snapshot.Snapshot, pid int) bool {
+	for i := range s.Processes.List {
+		p := &s.Processes.List[i]
+		if p.UID != 0 || p.SetID {
+			continue
+		}
+		for depth := 0; p != nil && p.PPID > 1 && depth < maxDepth; depth++ {
+			if p.PPID == pid {
+				return true
+			}
+			p = process(s, p.PPID)
+		}
+	}
+	return false
+}
+
+// maxDepth bounds how far back it is asked who began a process.
+const maxDepth = 64
+
 // carries says of a listening socket which tunnel it carries, "" for none: one that the kernel holds for a device of its own, and those of a
 // process that holds a tunnel device or is a server of tunnels, if root answers for it. Whoever is at the other end may change its
 // address: it is kept from anywhere.

@@ -147,3 +147,45 @@ func TestClusterIsJoined(t *testing.T) {
 		}
 	}
 }
+
+// TestLoginsByMosh are kept for root, and for who has become root behind one: not for whoever starts it, nor by sudo that still asks who that is.
+func TestLoginsByMosh(t *testing.T) {
+	sudo := snapshot.Process{PID: 12, PPID: 11, UID: 0, SetID: true, Comm: "sudo"}
+	shell := snapshot.Process{PID: 13, PPID: 12, UID: 0, Comm: "bash"}
+	for name, c := range map[string]struct {
+		uid    int
+		by     snapshot.Word
+		behind []snapshot.Process
+		want   bool
+	}{
+		"root's":                  {0, snapshot.Word{By: snapshot.ByRoot}, nil, true},
+		"a user's":                {1000, snapshot.Word{By: snapshot.ByRoot}, nil, false},
+		"sudo asks":               {1000, snapshot.Word{By: snapshot.ByRoot}, []snapshot.Process{sudo}, false},
+		"behind sudo":             {1000, snapshot.Word{By: snapshot.ByRoot}, []snapshot.Process{sudo, shell}, true},
+		"a program of the user's": {1000, snapshot.Word{By: "uid 1000"}, []snapshot.Process{sudo, shell}, false},
+	} {
+		s := &snapshot.Snapshot{}
+		s.Processes.List = append([]snapshot.Process{
+			{PID: 1, Comm: "init"}, {PID: 10, PPID: 1, UID: c.uid, Comm: "mosh-server", Exe: "/usr/bin/mosh-server", ExeWord: c.by}, {PID: 11, PPID: 10, UID: c.uid, Comm: "bash"},
+		}, c.behind...)
+		s.Listeners.Sockets = []snapshot.Socket{{Proto: "udp", Addr: "203.0.113.1", Port: 60001, UID: c.uid, Owners: []snapshot.Owner{{PID: 10, Comm: "mosh-server"}}}}
+		kept := slices.ContainsFunc(observed(s, zones.Classify(s, zones.Config{})), func(f Flow) bool { return f.Proto == "udp" && f.Port == 60001 && !f.Source.IsValid() })
+		if kept != c.want {
+			t.Errorf("%s: kept %v", name, kept)
+		}
+	}
+}
+
+// TestAnswersOfDHCPv6 are let in from whatever port their server has them from, while a client of the system waits for them.
+func TestAnswersOfDHCPv6(t *testing.T) {
+	s := &snapshot.Snapshot{}
+	s.Processes.List = []snapshot.Process{{PID: 9, Comm: "dhclient", Exe: "/usr/sbin/dhclient", ExeWord: snapshot.Word{By: snapshot.ByRoot}}}
+	s.Listeners.Sockets = []snapshot.Socket{{Proto: "udp", Addr: "fe80::1", Port: 546, Family: 6, Owners: []snapshot.Owner{{PID: 9, Comm: "dhclient"}}}}
+	if list := observed(s, zones.Classify(s, zones.Config{})); len(list) != 1 || list[0].Port != 546 || list[0].Source.IsValid() {
+		t.Error(list)
+	}
+	s.Processes.List[0].UID, s.Listeners.Sockets[0].UID = 1000, 1000
+	if list := observed(s, zones.Classify(s, zones.Config{})); len(list) > 0 {
+		t.Error("of a user", list)
+	}
+}

@@ -174,7 +174,7 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 			why = ""
 		}
 		if why == "" {
-			why = cmp.Or(carries(s, k), joins(s, k))
+			why = cmp.Or(carries(s, k), joins(s, k), roams(s, k))
 		}
 		for _, o := range k.Owners {
 			if isProgram(s, o, "docker-proxy") {
@@ -275,10 +275,10 @@ func servesSSH(s *snapshot.Snapshot, k *snapshot.Socket) bool {
 		slices.ContainsFunc(k.Owners, func(w snapshot.Owner) bool { return isProgram(s, w, "sshd", "dropbear") }))
 }
 
-// infrastructure is ports whose loss takes more with it than the service: tunnels by which a host is
+// infrastructure is ports whose loss takes more with it than the service: addresses (servers answer from any port, RFC 8415, 7.2), tunnels by which a host is
 // administered, and the traffic between the nodes of a cluster.
 var infrastructure = map[string]string{
-	"udp/51820": "WireGuard", "udp/41641": "Tailscale", "udp/500": "IKE", "udp/4500": "IPsec NAT traversal", "udp/1194": "OpenVPN",
+	"udp/546": "DHCPv6", "udp/51820": "WireGuard", "udp/41641": "Tailscale", "udp/500": "IKE", "udp/4500": "IPsec NAT traversal", "udp/1194": "OpenVPN",
 	"udp/8472": "VXLAN of the cluster", "udp/4789": "VXLAN", "udp/6081": "GENEVE", "udp/8285": "flannel", "udp/51821": "WireGuard", "udp/51871": "WireGuard",
 	"udp/1701": "L2TP", "tcp/1723": "PPTP", "udp/3784": "BFD", "udp/3785": "BFD", "udp/4784": "BFD", "udp/520": "RIP", "udp/521": "RIPng", "udp/6696": "Babel",
 	"tcp/646": "LDP", "udp/646": "LDP", "udp/5404": "Corosync", "udp/5405": "Corosync", "tcp/6783": "Weave", "udp/6783": "Weave", "udp/6784": "Weave", "tcp/4240": "Cilium", "tcp/6443": "Kubernetes API", "tcp/2379": "etcd", "tcp/2380": "etcd",
