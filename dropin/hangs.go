@@ -58,7 +58,7 @@ func lockedOut(s *snapshot.Snapshot, config string, list finding.Settings) strin
 	if !reads(s, config) {
 		return escape.Line(config) + " does not include /etc/ssh/sshd_config.d/*.conf: put it there"
 	}
-	if why := setBefore(s, list); why != "" {
+	if why := cmp.Or(setBefore(s, list), asksForMore(s, list)); why != "" {
 		return why
 	}
 	if !slices.ContainsFunc(list, func(x finding.Setting) bool {
