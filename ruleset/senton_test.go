@@ -58,4 +58,28 @@ func TestPortsThatAreSentOn(t *testing.T) {
 	if got := (*Ruleset)(nil).SentOn(6, 22); got != nil {
 		t.Error(got)
 	}
+	several := []Expr{{Payload: &Payload{Base: BaseTransport, Offset: 2, Len: 2, Dreg: 1}}, {Lookup: &Lookup{Set: "ports", Sreg: 1}}}
+	set := Set{Name: "ports", Elements: []Element{{Key: Hex{8, 1, 0, 0}}, {Key: Hex{8, 2}}}}
+	multi := func(ranges ...[2]uint16) []Expr {
+		return []Expr{{Xt: &Xt{Name: "multiport", Decoded: &XtDecoded{Multiport: &XtMultiport{Which: "destination", Ranges: ranges}}}}}
+	}
+	to := []Expr{{Immediate: &Immediate{Dreg: 1, Data: Hex{0, 22}}}, {NAT: &NAT{Kind: "redirect", PortMin: 1}}}
+	change := func(f func(*Set)) Set { s := set; f(&s); return s }
+	for name, c := range map[string]struct {
+		asks []Expr
+		set  Set
+		want int
+	}{
+		"a set":                 {several, set, 2},
+		"a set of ranges":       {several, change(func(s *Set) { s.Interval = true }), 0},
+		"a set packets add to":  {several, change(func(s *Set) { s.Dynamic = true }), 0},
+		"several ports":         {multi([2]uint16{2049, 2049}, [2]uint16{2050, 2050}), set, 2},
+		"several with a range":  {multi([2]uint16{2049, 2049}, [2]uint16{2050, 2060}), set, 0},
+		"another set than that": {several, change(func(s *Set) { s.Name = "x" }), 0},
+	} {
+		r := &Ruleset{Tables: []Table{{Sets: []Set{c.set}, Chains: []Chain{{Rules: []Rule{{Exprs: slices.Concat(tcp, c.asks, to)}}}}}}}
+		if got := r.SentOn(6, 22); len(got) != c.want || c.want > 0 && (got[0].Port != 2049 || got[1].Port != 2050 || got[0].Elsewhere) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }
