@@ -512,12 +512,7 @@ func (w *walk) xtOpen(d *ruleset.XtDecoded, r *rule) (verdict, bool) {
 			}
 		}
 	case d.Multiport != nil && w.skb.hasPorts():
-		if d.Multiport.Which != "destination" && w.openPort(0) {
-			return narrow('p')
-		}
-		if d.Multiport.Which != "source" && w.openPort(2) {
-			return narrow('q')
-		}
+		return w.openMultiport(d.Multiport, r)
 	case d.IPRange != nil:
 		if d.IPRange.Source && w.open('s') {
 			return narrow('s')
