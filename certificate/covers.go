@@ -14,7 +14,7 @@ func covers(q *box, cubes []*box) error {
 	total := new(big.Int)
 	for i, c := range cubes {
 		if c.region.In != q.region.In || c.region.Out != q.region.Out || c.region.V4 != q.region.V4 || c.region.Proto != q.region.Proto ||
-			c.region.Type != q.region.Type || c.region.Flags != q.region.Flags {
+			c.region.Type != q.region.Type {
 			return fmt.Errorf("cube %d is about other packets than the question", i)
 		}
 		for d := range dims {

@@ -35,19 +35,21 @@ func (k *checker) stopped(b *box) error {
 		entries = k.tracer.Entries(b.region.In, k.apart)
 	}
 	for _, in := range entries {
-		err := k.narrowing(b, in, true)
-		if errors.Is(err, ErrTooLarge) {
-			err = k.narrowing(b, in, false)
-		}
-		if err != nil {
-			return err
+		for _, flags := range k.flagsToFollow(b) {
+			err := k.narrowing(b, in, flags, true)
+			if errors.Is(err, ErrTooLarge) {
+				err = k.narrowing(b, in, flags, false)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (k *checker) narrowing(b *box, in string, endFirst bool) error {
-	r := k.whole(b)
+func (k *checker) narrowing(b *box, in string, flags int, endFirst bool) error {
+	r := k.whole(b, flags)
 	r.Packet.In, r.EndFirst = in, endFirst
 	queue := []bounds{b.spans()}
 	for n := 0; len(queue) > 0; n++ {
@@ -85,11 +87,11 @@ type bounds [4][]trace.Span
 // manyWays is why a region has no end: what takes a packet apart by chance or by what is not known does so too often.
 const manyWays = "too many ways"
 
-// whole is the region of all addresses and ports.
-func (k *checker) whole(b *box) trace.Region {
+// whole is the region of all addresses and ports, with some flags of TCP.
+func (k *checker) whole(b *box, tcpFlags int) trace.Region {
 	r := b.region
 	proto := strconv.Itoa(r.Proto)
-	typ, flags := uint8(r.Type), flagLetters(r.Flags)
+	typ, flags := uint8(r.Type), flagLetters(tcpFlags)
 	any4 := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	if r.V4 {
 		any4 = netip.PrefixFrom(netip.IPv4Unspecified(), 0)

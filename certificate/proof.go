@@ -54,11 +54,12 @@ type Checker struct {
 	tracer *trace.Tracer
 	// Spend is told how many rules were evaluated for a part of a certificate; an error ends the check. It may be nil.
 	Spend func(rules int) error
+	asked int // flags of TCP beside SYN that rules ask for
 }
 
 // NewChecker prepares a checker.
 func NewChecker(s *snapshot.Snapshot) *Checker {
-	return &Checker{snap: s, tracer: trace.New(s)}
+	return &Checker{snap: s, tracer: trace.New(s), asked: askedFlags(s.NFTables.Ruleset)}
 }
 
 // Check returns nil where the certificate proves that nothing of its own question reaches the target;
@@ -105,6 +106,7 @@ const (
 	dimSport
 	dimDport
 	dimSMAC
+	dimFlags // by rank
 	dims
 )
 
@@ -165,6 +167,9 @@ func parse(r *packet.Region) (*box, error) {
 			}
 			b.dims[d] = []span{{new(big.Int), new(big.Int)}}
 		}
+	}
+	if b.dims[dimFlags], err = flagSpans(r.Flags, r.FlagSets); err != nil {
+		return nil, err
 	}
 	return b, nil
 }

@@ -154,6 +154,9 @@ func (k *Checker) about(q *Question, p *part, c *packet.Certificate) error {
 	if hasPorts(p.proto) && !k.portsIn(q, p, b) {
 		return errors.New("leaves ports out")
 	}
+	if every, _ := flagSpans(flagSYN, nil); p.proto == packet.TCP && firstOnes(q.State) && !within(every[0], b.dims[dimFlags]) {
+		return errors.New("leaves attempts with other flags out")
+	}
 	return nil
 }
 
@@ -289,7 +292,8 @@ func (k *Checker) nothing(q *Question, o *Origin, v4 bool, proto int) error {
 	if l := s.Network.LinkNamed(o.In); l == nil || !l.Up {
 		return nil
 	}
-	b := &box{region: &packet.Region{In: o.In, V4: v4, Proto: proto, Flags: 2}}
+	b := &box{region: &packet.Region{In: o.In, V4: v4, Proto: proto, Flags: flagSYN}}
+	b.dims[dimFlags], _ = flagSpans(flagSYN, nil)
 	for _, p := range o.From {
 		if p.Addr().Is4() == v4 {
 			b.dims[dimSrc] = append(b.dims[dimSrc], prefixSpan(p))

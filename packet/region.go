@@ -14,9 +14,11 @@ type Region struct {
 	Dport []string `json:"dport,omitempty"` // destination ports
 	SMAC  []string `json:"smac,omitempty"`  // who sent the frames
 	// Type is that of ICMP, Flags are those of TCP.
-	Type  int  `json:"type,omitempty"`
-	Flags int  `json:"flags,omitempty"` // of TCP, as a number
-	Empty bool `json:"empty,omitempty"` // there is no such packet
+	Type  int `json:"type,omitempty"`
+	Flags int `json:"flags,omitempty"` // of TCP, as a number; 2, a SYN, is also one beside others with which a connection can begin, if FlagSets is empty
+	// FlagSets are the flags of TCP that they have, if those are some of the ones with which a connection can begin.
+	FlagSets []int `json:"flag_sets,omitempty"`
+	Empty    bool  `json:"empty,omitempty"` // there is no such packet
 }
 
 // Cube is a part of a question and what stops it. By is for people: who checks a certificate finds out by itself.

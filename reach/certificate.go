@@ -61,7 +61,7 @@ func (c *cube) without(o *cube) []cube {
 }
 
 // sentFields are the fields that the sender chooses.
-var sentFields = []field{fSaddr, fDaddr, fSport, fDport, fSmac}
+var sentFields = []field{fSaddr, fDaddr, fSport, fDport, fSmac, fTCPFlags}
 
 // sent is the packets as they were before any translation, with nothing but what the sender chose.
 func (c *cube) sent() cube {
@@ -119,10 +119,24 @@ func (c *cube) region(in string) packet.Region {
 	case 1, 58:
 		r.Type = int(c.sets[fICMPType][0].lo.lo)
 	case 6:
-		r.Flags = int(c.sets[fTCPFlags][0].lo.lo)
+		r.Flags, r.FlagSets = flagsOfRegion(c.original(fTCPFlags))
 		fallthrough
 	default:
 		r.Sport, r.Dport = numbers(c.original(fSport)), numbers(c.original(fDport))
 	}
 	return r
+}
+
+// flagsOfRegion are the flags of TCP of a region: the least ones, and all if they are some of those of connection attempts.
+func flagsOfRegion(s set) (least int, list []int) {
+	least = int(s[0].lo.lo)
+	if len(s.subtract(synFlags)) > 0 || len(synFlags.subtract(s)) == 0 {
+		return least, nil
+	}
+	for _, x := range s {
+		for n := x.lo.lo; n <= x.hi.lo; n++ {
+			list = append(list, int(n))
+		}
+	}
+	return least, list
 }

@@ -144,7 +144,7 @@ func (m *machine) writeFlags(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.XtSer
 	}
 	same, other := st.cube.split(fTCPFlags, as.normal())
 	for i := range other {
-		same = append(same, m.doubtful(c, r, other[i].with(fTCPFlags, to.normal()), "flags of TCP are written over"))
+		same = append(same, m.doubtful(c, r, m.wrote(&other[i], fTCPFlags, to.normal()), "flags of TCP are written over"))
 	}
 	return states(same, st)
 }
