@@ -14,17 +14,17 @@ type Cgroup struct {
 	Above []uint64 `json:"above,omitempty"`
 	// Gets and Sends are the programs that see what its sockets get and send (BPF_CGROUP_INET_INGRESS and EGRESS), also those of cgroups above.
 	Gets  []CgroupProgram `json:"gets,omitempty"`
-	Sends []CgroupProgram `json:"sends,omitempty"`
+	Sends []CgroupProgram `json:"sends,omitempty"` // the programs that see what its sockets send; one without an id stands for those that were not told
 	// Steers are the names of those that are asked where its sockets send to, and can say another place (BPF_CGROUP_INET4_CONNECT and its like).
 	Steers []string `json:"steers,omitempty"`
 }
 
 // CgroupProgram is a program that lets packets pass or drops them. All of those of a cgroup have to let one pass.
 type CgroupProgram struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // that its loader gave it, or words for one that has none or is not told
 	// ID is that by which the kernel knows it until it is gone, 0 where that is not told; Tag is by its instructions.
 	ID  uint32 `json:"id,omitempty"`
-	Tag string `json:"tag,omitempty"`
+	Tag string `json:"tag,omitempty"` // by its instructions, 16 hexadecimal digits; empty is not told
 	// Addresses is all that it goes by, of one that is known; nil is a program of which only the name is.
 	Addresses *AddressFilter `json:"addresses,omitempty"`
 }
@@ -32,8 +32,8 @@ type CgroupProgram struct {
 // AddressFilter is what systemd makes of IPAddressAllow= and IPAddressDeny= (systemd.resource-control(5)): an address passes that is allowed, or
 // not denied. It is that of the other end.
 type AddressFilter struct {
-	Deny  []netip.Prefix `json:"deny,omitempty"`
-	Allow []netip.Prefix `json:"allow,omitempty"`
+	Deny  []netip.Prefix `json:"deny,omitempty"`  // prefixes of IPAddressDeny=
+	Allow []netip.Prefix `json:"allow,omitempty"` // prefixes of IPAddressAllow=
 }
 
 // Passes says whether packets from or to an address pass.

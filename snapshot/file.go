@@ -46,7 +46,7 @@ func Load(r io.Reader) (*Snapshot, error) {
 		return nil, fmt.Errorf("read snapshot: %w", ErrTooLarge)
 	}
 	var head struct {
-		Schema string `json:"schema"`
+		Schema string `json:"schema"` // what it says that it is
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", words.JSONError(b, err))

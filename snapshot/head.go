@@ -13,14 +13,14 @@ import (
 
 // Head is what a snapshot says of itself: who it is about, when and by what it was made. Nothing else of it was looked at.
 type Head struct {
-	Schema      string `json:"schema"`
-	Tool        Tool   `json:"tool"`
-	CollectedAt string `json:"collectedAt"`
-	Nonce       string `json:"nonce"`
+	Schema      string `json:"schema"`      // ringfence.snapshot/v1: the format and its version
+	Tool        Tool   `json:"tool"`        // the program that collected
+	CollectedAt string `json:"collectedAt"` // RFC 3339, UTC
+	Nonce       string `json:"nonce"`       // what who asked for the snapshot gave; empty is none
 	Host        struct {
-		Name      string `json:"name"`
-		MachineID string `json:"machineId"`
-		BootID    string `json:"bootId"`
+		Name      string `json:"name"`      // host name; empty is not known
+		MachineID string `json:"machineId"` // hash of the machine's id; empty is not known
+		BootID    string `json:"bootId"`    // /proc/sys/kernel/random/boot_id; empty is not known
 	} `json:"host"`
 }
 

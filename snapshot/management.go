@@ -2,19 +2,21 @@ package snapshot
 
 // Management is the servers and agents by which a host or its cluster is managed, besides SSH, WinRM and the runtimes.
 type Management struct {
-	Servers []ManagedServer `json:"servers,omitempty"`
+	Servers []ManagedServer `json:"servers,omitempty"` // in the order of PIDs: those without a process come first
 }
 
 // ManagedServer is a running program that manages.
 type ManagedServer struct {
-	Name      string `json:"name"` // cockpit, telnetd, etcd
-	Role      Role   `json:"role"`
-	PID       int    `json:"pid"`
+	Name string `json:"name"` // cockpit, telnetd, etcd
+	// cleartext, desktop, console, shell, debug, monitor, remote, cluster or data: what it is judged as
+	Role Role `json:"role"`
+	PID  int  `json:"pid"` // 0 where systemd starts it on demand, or the kernel has the sockets
+	// systemd unit of the process, or the socket unit that starts it; empty where it has none
 	Unit      string `json:"unit,omitempty"`
-	Container string `json:"container,omitempty"`
+	Container string `json:"container,omitempty"` // id of the container that it runs in; empty on the host
 	// Word is who decides what the program does: its program's.
 	Word     Word   `json:"word,omitzero"`
-	Evidence string `json:"evidence"`
+	Evidence string `json:"evidence"` // a sentence: what it was recognised by
 	// Listen are the addresses of the socket unit that starts it when somebody connects, as the unit has them; then there need be no process.
 	Listen []string `json:"listen,omitempty"`
 	// Ports are those of a process that are what its role says, if it can have others; empty: all that it has.

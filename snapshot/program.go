@@ -4,21 +4,21 @@ import "slices"
 
 // Program is a program of bpf(2) beside the packet filter.
 type Program struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
+	Kind string `json:"kind"` // sk_lookup, netfilter or flow_dissector
+	Name string `json:"name"` // that its loader gave it, or words for one that has none; empty where it is unread
 	// Unread says why it is not known whether there are any of the kind, and of what name.
 	Unread string `json:"unread,omitempty"`
 	// Family, Hook and Priority are of one at a hook of netfilter.
 	Family   int    `json:"family,omitempty"`
-	Hook     string `json:"hook,omitempty"`
-	Priority int    `json:"priority,omitempty"`
+	Hook     string `json:"hook,omitempty"`     // of netfilter: prerouting, input, forward, output or postrouting
+	Priority int    `json:"priority,omitempty"` // of netfilter: at a hook the lowest comes first
 }
 
 // LinkProgram is a program of bpf(2) that sees the packets of an interface.
 type LinkProgram struct {
-	Place string `json:"place"` // xdp, tcx ingress, tcx egress, tc ingress, tc egress
-	ID    uint32 `json:"id"`    // by which the kernel knows it until it is gone
-	Name  string `json:"name"`
+	Place string `json:"place"`         // xdp, tcx ingress, tcx egress, tc ingress, tc egress
+	ID    uint32 `json:"id"`            // by which the kernel knows it until it is gone
+	Name  string `json:"name"`          // that its loader gave it, or words for one that has none
 	Tag   string `json:"tag,omitempty"` // by its instructions
 	// Protocol is the EtherType that a filter of traffic control is for, 3 (ETH_P_ALL) is all.
 	Protocol uint16 `json:"protocol,omitempty"`

@@ -12,7 +12,7 @@ import (
 // somebody else. What a uid writes speaks for processes of that uid, and what is inside a container for that
 // container: it can add a finding about them, and describe them, and nothing else.
 type Word struct {
-	By        Party  `json:"by"`
+	By        Party  `json:"by"`                  // kernel, root, uid, container or others; empty is nobody
 	UID       int    `json:"uid,omitempty"`       // of ByUID
 	Container string `json:"container,omitempty"` // id, of ByContainer
 }
