@@ -100,8 +100,8 @@ func TestSchemasAreFresh(t *testing.T) {
 	}
 }
 
-// TestReportsAreDescribed: each field of what other programs read of an audit says what it is.
-func TestReportsAreDescribed(t *testing.T) {
+// TestSchemasAreDescribed: each field of what other programs and policies read says what it is.
+func TestSchemasAreDescribed(t *testing.T) {
 	var look func(path string, schema map[string]any)
 	look = func(path string, schema map[string]any) {
 		for name, v := range schema {
@@ -122,7 +122,7 @@ func TestReportsAreDescribed(t *testing.T) {
 			look(path, below)
 		}
 	}
-	for _, name := range []string{"report", "row", "diff", "fleet", "transition", "reach", "trace", "plan", "plans", "paths"} {
+	for _, name := range []string{"report", "row", "diff", "fleet", "transition", "reach", "trace", "plan", "plans", "paths", "document", "snapshot"} {
 		text, err := os.ReadFile("docs/" + name + ".schema.json")
 		if err != nil {
 			t.Fatal(err)

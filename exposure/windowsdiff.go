@@ -17,10 +17,10 @@ type FilterDifference struct {
 	About string `json:"about"`
 	// Rules are the names of the filters that the registry makes, Held of those that the engine has.
 	Rules []string `json:"rules,omitempty"`
-	Held  []string `json:"held,omitempty"`
+	Held  []string `json:"held,omitempty"` // names of the filters that the engine has
 	// OnlyRules and OnlyHeld are remote addresses, "first-last", that only one of them has.
 	OnlyRules []string `json:"onlyRules,omitempty"`
-	OnlyHeld  []string `json:"onlyHeld,omitempty"`
+	OnlyHeld  []string `json:"onlyHeld,omitempty"` // remote addresses, "first-last", that only the engine's filters have
 	// Unsure says that the other side has filters that could not be compared: what looks as if it were missing there may be among them.
 	Unsure bool `json:"unsure,omitempty"`
 }

@@ -9,15 +9,15 @@ import (
 
 // DocAudit is a report of OpenClaw's own audit that was imported.
 type DocAudit struct {
-	Key      string                     `json:"key"` // file
-	Whose    string                     `json:"whose"`
-	Trusted  bool                       `json:"trusted"` // root alone can have written it
-	Unread   string                     `json:"unread"`  // why it is no report
-	Old      string                     `json:"old"`     // when it was made, if that is long ago or not known
-	Findings []snapshot.OpenClawFinding `json:"findings"`
+	Key      string                     `json:"key"`      // file
+	Whose    string                     `json:"whose"`    // who wrote the file: root, uid 1000, others (several can write it), or somebody who is not known
+	Trusted  bool                       `json:"trusted"`  // root alone can have written it
+	Unread   string                     `json:"unread"`   // why it is no report
+	Old      string                     `json:"old"`      // when it was made, if that is long ago or not known
+	Findings []snapshot.OpenClawFinding `json:"findings"` // as the report lists them
 	// Suppressed are findings that its configuration leaves out, and Unlisted those that it counts and does not list.
 	Suppressed int `json:"suppressed"`
-	Unlisted   int `json:"unlisted"`
+	Unlisted   int `json:"unlisted"` // findings that are counted in the report and not listed
 }
 
 // audits adds what was imported.

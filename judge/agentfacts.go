@@ -12,85 +12,85 @@ import (
 
 // DocBrakes is where the brakes of coding agents are off. Unread says why not every place was looked at.
 type DocBrakes struct {
-	List   []DocBrake `json:"list"`
-	Unread string     `json:"unread"`
+	List   []DocBrake `json:"list"`   // each place once, sorted by key
+	Unread string     `json:"unread"` // why not every place was looked at, "" where all were
 }
 
 // DocBrake is one of these places (snapshot.AgentBrake).
 type DocBrake struct {
-	Key       string `json:"key"` // claude-code of uid 1000, settings of claude-code of user bob
-	Title     string `json:"title"`
-	Whose     string `json:"whose"` // user bob, root, container dev
-	Root      bool   `json:"root"`  // of the host
-	Container string `json:"container"`
-	Running   bool   `json:"running"`
-	Off       string `json:"off"`
-	How       string `json:"how"`
-	File      string `json:"file"`
-	Default   bool   `json:"default"` // nobody set it
-	Unread    string `json:"unread"`
+	Key       string `json:"key"`       // claude-code of uid 1000, settings of claude-code of user bob
+	Title     string `json:"title"`     // what people call the agent
+	Whose     string `json:"whose"`     // user bob, root, container dev
+	Root      bool   `json:"root"`      // of the host
+	Container string `json:"container"` // that the agent runs in, "" for none
+	Running   bool   `json:"running"`   // of an agent that runs; else of a setting for those that will be started
+	Off       string `json:"off"`       // approvals, sandbox or both; "" where it is not known
+	How       string `json:"how"`       // the option, variable or setting that has it off
+	File      string `json:"file"`      // of the setting, "" where it is none of a file
+	Default   bool   `json:"default"`   // nobody set it
+	Unread    string `json:"unread"`    // why it is not known how the agent was started, "" where it is
 }
 
 // DocAgentFiles is files of agents that others can use.
 type DocAgentFiles struct {
-	List   []snapshot.AgentFile `json:"list"`
-	Unread string               `json:"unread"`
+	List   []snapshot.AgentFile `json:"list"`   // credentials, settings and conversations that others can read or write
+	Unread string               `json:"unread"` // why not all were looked at, "" where they were
 }
 
 // DocMCP is the servers of the Model Context Protocol that agents are told of.
 type DocMCP struct {
-	List   []DocMCPServer        `json:"list"`
-	Unread string                `json:"unread"`
-	Files  []snapshot.UnreadFile `json:"files"` // of settings that could not be read
+	List   []DocMCPServer        `json:"list"`   // each server of each account's settings once
+	Unread string                `json:"unread"` // why not all settings were looked at, "" where they were
+	Files  []snapshot.UnreadFile `json:"files"`  // of settings that could not be read
 }
 
 // DocMCPServer is one of them.
 type DocMCPServer struct {
-	Name   string `json:"name"`
-	Whose  string `json:"whose"` // user bob
-	Title  string `json:"runtime"`
-	File   string `json:"file"`
-	Host   string `json:"host"`
-	Clear  bool   `json:"clear"`
-	Secret bool   `json:"secret"`
+	Name   string `json:"name"`    // that the settings give it; ? for one that is no name
+	Whose  string `json:"whose"`   // user bob
+	Title  string `json:"runtime"` // the agent that is told of it: claude-code, cursor
+	File   string `json:"file"`    // of the settings
+	Host   string `json:"host"`    // of a server elsewhere; "" for a program that the agent starts, ? where it is not known
+	Clear  bool   `json:"clear"`   // what is said to it goes over a network without encryption
+	Secret bool   `json:"secret"`  // the settings hold a literal secret for it
 }
 
 // DocPublishers is programs that make services of this host reachable by connections that go out.
 type DocPublishers struct {
-	List   []DocPublisher `json:"list"`
-	Unread string         `json:"unread"`
+	List   []DocPublisher `json:"list"`   // each program, account and targets once
+	Unread string         `json:"unread"` // why not all were looked at, "" where they were
 }
 
 // DocPublisher is one of them. Agents are those that it leads to, by the ports of its targets.
 type DocPublisher struct {
-	Key       string   `json:"key"`
-	Program   string   `json:"program"`
-	Whose     string   `json:"whose"`
-	Container string   `json:"container"`
-	Unit      string   `json:"unit"`
-	To        string   `json:"to"`
-	Shell     bool     `json:"shell"`
-	Targets   []string `json:"targets"`
-	Agents    []string `json:"agents"`
+	Key       string   `json:"key"`       // PROGRAM of WHOSE to TARGETS, stays when it is started again
+	Program   string   `json:"program"`   // what people call it: tailscale funnel
+	Whose     string   `json:"whose"`     // root, uid 1000, container web
+	Container string   `json:"container"` // that it runs in, "" for none
+	Unit      string   `json:"unit"`      // of systemd that it is in, "" for none
+	To        string   `json:"to"`        // who comes in by it: everybody, members, or server (who is on the machine at its other end)
+	Shell     bool     `json:"shell"`     // it gives a shell or an editor of its user
+	Targets   []string `json:"targets"`   // addresses that it leads to, ADDRESS:PORT; empty where that is not told
+	Agents    []string `json:"agents"`    // what people call them; empty where none is known to listen there
 }
 
 // DocSecrets is secrets at places where other accounts read them. Unread says why not all units were looked at, Older that the snapshot is older
 // than the question.
 type DocSecrets struct {
-	List   []DocSecret `json:"list"`
-	Unread string      `json:"unread"`
-	Older  bool        `json:"older"`
+	List   []DocSecret `json:"list"`   // without the secrets themselves
+	Unread string      `json:"unread"` // why not all units were looked at, "" where they were
+	Older  bool        `json:"older"`  // the snapshot is older than the question: nobody looked for secrets
 }
 
 // DocSecret is one of them; processes of one program and account that have it in one option are told of once.
 type DocSecret struct {
-	Key     string `json:"key"`
-	Kind    string `json:"kind"`
-	Name    string `json:"name"`
-	Program string `json:"program"`
-	Whose   string `json:"whose"`
-	Unit    string `json:"unit"`
-	File    string `json:"file"`
+	Key     string `json:"key"`     // NAME of PROGRAM of WHOSE for an argument, NAME of UNIT for others
+	Kind    string `json:"kind"`    // argument, unit, environment-file
+	Name    string `json:"name"`    // of the option or variable that holds it
+	Program string `json:"program"` // that has it as an argument, "" for other kinds
+	Whose   string `json:"whose"`   // root, uid 1000, container web; says something of an argument alone
+	Unit    string `json:"unit"`    // of systemd that has it, "" for none
+	File    string `json:"file"`    // where it was read, "" for an argument
 }
 
 // unread is why a list is not known to be whole.

@@ -10,22 +10,22 @@ import (
 
 // DocSandbox is what an agent is told of a sandbox for its commands, against what was measured.
 type DocSandbox struct {
-	Key   string `json:"key"` // codex of uid 1000
-	Title string `json:"title"`
+	Key   string `json:"key"`   // codex of uid 1000
+	Title string `json:"title"` // what people call the agent
 	State string `json:"state"` // on, off, none (it has no such setting), unknown
 	Why   string `json:"why"`   // why it is unknown
 	From  string `json:"from"`  // the file or option that decides
 	// Overridden is a file that has it on, if one of a project has it off.
 	Overridden string       `json:"overridden"`
-	Weak       []string     `json:"weak"`
-	Missing    []string     `json:"missing"`
-	Commands   []DocCommand `json:"commands"`
-	Unseen     string       `json:"unseen"` // why there can be other commands
+	Weak       []string     `json:"weak"`     // settings that weaken it
+	Missing    []string     `json:"missing"`  // what it needs and the host lacks
+	Commands   []DocCommand `json:"commands"` // processes below the agent, those first that are confined least
+	Unseen     string       `json:"unseen"`   // why there can be other commands
 }
 
 // DocCommand is a process that runs a command of an agent.
 type DocCommand struct {
-	Program string `json:"program"`
+	Program string `json:"program"` // that the process runs
 	// Lacks are those of the four facts that confine it which do not hold: network, files, privileges, capabilities.
 	Lacks []string `json:"lacks"`
 	Facts string   `json:"facts"` // all of them, for people
@@ -67,8 +67,8 @@ func (b *builder) sandboxes() {
 
 // DocSandboxes are of all agents; they were not measured in older snapshots.
 type DocSandboxes struct {
-	Measured bool         `json:"measured"`
-	List     []DocSandbox `json:"list"`
+	Measured bool         `json:"measured"` // false in an older snapshot: the list says nothing then
+	List     []DocSandbox `json:"list"`     // one for each agent that runs, sorted by key
 }
 
 func command(a *snapshot.AgentSandbox, c *snapshot.AgentCommand) DocCommand {

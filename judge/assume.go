@@ -331,9 +331,9 @@ func concerns(from string, d *DocPath) bool {
 
 // ruled is what a rule of the user answers.
 type ruled struct {
-	Validity string   `json:"validity"`
-	Because  string   `json:"because"`
-	Evidence []string `json:"evidence"`
+	Validity string   `json:"validity"` // confirmed, rejected, unconfirmed; "" where the rule has no answer
+	Because  string   `json:"because"`  // why it is unconfirmed
+	Evidence []string `json:"evidence"` // what was seen
 }
 
 // rule evaluates a rule of the user: answer is an object with validity, because and evidence. Without an answer it is unconfirmed.
@@ -374,7 +374,7 @@ func (a *asking) rule(name string) finding.Ground {
 
 func (a *asking) answers(ctx context.Context, c *Check) (*ruled, error) {
 	var doc struct {
-		Answer ruled `json:"answer"`
+		Answer ruled `json:"answer"` // what the rule says of the assumption
 	}
 	return &doc.Answer, a.ev.public(ctx, c, &doc)
 }

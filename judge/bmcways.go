@@ -9,10 +9,10 @@ import (
 // DocBMCWay is what becomes of packets from a network of workloads to the BMC of the host: its own filters are for the host's address where the host
 // hides workloads behind it, and whether it answers is not seen.
 type DocBMCWay struct {
-	From    string   `json:"from"` // the interface, or the host's own network namespace
-	Address string   `json:"address"`
+	From    string   `json:"from"`    // the interface, or the host's own network namespace
+	Address string   `json:"address"` // of the BMC's LAN channel
 	Service string   `json:"service"` // udp 623
-	Reach   DocReach `json:"reach"`
+	Reach   DocReach `json:"reach"`   // what becomes of the packets
 }
 
 // bmcServices are what a BMC serves: RMCP+ and its web page.

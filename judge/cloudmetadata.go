@@ -14,18 +14,18 @@ import (
 // DocMetadata is the metadata service of the cloud that the host is a machine of, and which workloads the host lets through to it. Whether the service
 // itself answers them (IMDSv2 and its hop limit) is set in the cloud, and is not seen here.
 type DocMetadata struct {
-	State  string           `json:"state"` // of the fact: absent where the host shows no cloud
-	Reason string           `json:"reason"`
-	Cloud  string           `json:"cloud"`
-	Ways   []DocMetadataWay `json:"ways"`
+	State  string           `json:"state"`  // of the fact: absent where the host shows no cloud
+	Reason string           `json:"reason"` // why it is not known whose machine the host is
+	Cloud  string           `json:"cloud"`  // aws, gcp, azure, ...; "" unless the state is present
+	Ways   []DocMetadataWay `json:"ways"`   // to TCP port 80 of each address of the service
 }
 
 // DocMetadataWay is what becomes of packets from a network of workloads to an address of the service.
 type DocMetadataWay struct {
-	From    string   `json:"from"` // the interface, or the host's own network namespace
-	Address string   `json:"address"`
-	Family  string   `json:"family"`
-	Reach   DocReach `json:"reach"`
+	From    string   `json:"from"`    // the interface, or the host's own network namespace
+	Address string   `json:"address"` // of the service: 169.254.169.254, fd00:ec2::254 (aws), fd20:ce::254 (gcp)
+	Family  string   `json:"family"`  // ipv4, ipv6
+	Reach   DocReach `json:"reach"`   // what becomes of the packets
 }
 
 // metadataAddresses are those of the service: the link-local one that all have, and those of IPv6 (docs.aws.amazon.com, docs.cloud.google.com).

@@ -13,39 +13,39 @@ import (
 // DocFloor is an installed package and a version below which its component has a known hole. State is below, above, or unknown where a
 // distribution may have mended the hole and kept the number.
 type DocFloor struct {
-	Area      string `json:"area"` // of the check that tells of it
-	ID        string `json:"id"`
-	Component string `json:"component"`
-	What      string `json:"what"` // who can do what by the hole
-	Package   string `json:"package"`
-	Version   string `json:"version"`
-	Fixed     string `json:"fixed"` // the versions from which on it is mended
-	State     string `json:"state"`
-	Source    string `json:"source"`
+	Area      string `json:"area"`      // of the check that tells of it
+	ID        string `json:"id"`        // of the hole: CVE-2024-21626
+	Component string `json:"component"` // what people call it: runc, Docker Engine
+	What      string `json:"what"`      // who can do what by the hole
+	Package   string `json:"package"`   // as the package manager names it
+	Version   string `json:"version"`   // of the package that is installed, with epoch and revision
+	Fixed     string `json:"fixed"`     // the versions from which on it is mended
+	State     string `json:"state"`     // below, above, unknown
+	Source    string `json:"source"`    // URL that tells of the hole
 }
 
 // floor is a row of the data file.
 type floor struct {
-	ID        string   `json:"id"`
-	Area      string   `json:"area"`
-	Component string   `json:"component"`
-	What      string   `json:"what"`
-	From      string   `json:"from"`  // the version that brought the hole, "" for the first
-	Fixed     []string `json:"fixed"` // of each branch that was mended, in order; the last holds for all that come later
+	ID        string   `json:"id"`        // of the hole: CVE-2024-21626
+	Area      string   `json:"area"`      // of the check that tells of it: runtime, ssh
+	Component string   `json:"component"` // what people call it
+	What      string   `json:"what"`      // who can do what by the hole
+	From      string   `json:"from"`      // the version that brought the hole, "" for the first
+	Fixed     []string `json:"fixed"`     // of each branch that was mended, in order; the last holds for all that come later
 	Packages  []struct {
-		Name string `json:"name"`
+		Name string `json:"name"` // as the package manager has it
 		// Upstream says that the authors of the component make the package: its number is theirs.
 		Upstream bool `json:"upstream"`
 	} `json:"packages"`
 	// Distributions are the versions of packages that are mended, by id and version of os-release(5).
 	Distributions map[string]string `json:"distributions"`
-	Source        string            `json:"source"`
+	Source        string            `json:"source"` // URL that tells of the hole
 }
 
 // floorsData is the data file.
 type floorsData struct {
-	Date   string  `json:"date"`
-	Floors []floor `json:"floors"`
+	Date   string  `json:"date"`   // of the data, YYYY-MM-DD
+	Floors []floor `json:"floors"` // one for each hole of each component
 }
 
 func readFloors() (*floorsData, error) {

@@ -15,13 +15,13 @@ import (
 // DocManaged is a program that manages the host or its cluster, and the sockets that are its own. One that is known by its port alone, because
 // systemd or inetd holds the socket for it, has that socket.
 type DocManaged struct {
-	Key       string                   `json:"key"` // Cockpit, etcd in container etcd
-	Name      string                   `json:"name"`
-	Role      string                   `json:"role"`
-	Container string                   `json:"container"`
-	Evidence  string                   `json:"evidence"`
-	Settings  map[string]snapshot.Fact `json:"settings"`
-	Services  []DocService             `json:"services"`
+	Key       string                   `json:"key"`       // Cockpit, etcd in container etcd
+	Name      string                   `json:"name"`      // what people call it: Cockpit, etcd
+	Role      string                   `json:"role"`      // cleartext, desktop, console, shell, debug, monitor, remote, cluster, data
+	Container string                   `json:"container"` // that it runs in, "" for none
+	Evidence  string                   `json:"evidence"`  // by what it was recognised
+	Settings  map[string]snapshot.Fact `json:"settings"`  // those that are judged, by name (anonymous, authorization, login, ...); one that is not known says why
+	Services  []DocService             `json:"services"`  // its own sockets, by what is reached of them from those whom its settings let in
 	// Host says that it runs on the host and as root there: what it gives is the host.
 	Host bool `json:"host"`
 	// Lesser says that it is of an account of people or agents, or of a container of theirs: what it gives is theirs.

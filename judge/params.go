@@ -18,10 +18,10 @@ import (
 // Param is a value of the configuration that a policy reads as data.params.NAME, as its METADATA declares it. It has a default, or it is
 // required: without a value its check is unknown.
 type Param struct {
-	Type        string `json:"type"` // one of paramTypes
-	Default     any    `json:"default"`
-	Required    bool   `json:"required"`
-	Description string `json:"description"`
+	Type        string `json:"type"`        // one of paramTypes
+	Default     any    `json:"default"`     // what counts where the configuration gives no value; null where it is required
+	Required    bool   `json:"required"`    // without a value in the configuration the check is unknown
+	Description string `json:"description"` // for people, "" for none
 }
 
 // paramTypes are the types of parameters, and what a value of one is called in messages.

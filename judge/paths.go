@@ -16,16 +16,16 @@ import (
 
 // DocPath is whether a principal of the host gets to a goal: root, filter or secret.
 type DocPath struct {
-	Key  string `json:"key"`
-	Name string `json:"name"`
+	Key  string `json:"key"`  // of the principal: container web, service cron.service, account bob; stays when it is started again
+	Name string `json:"name"` // of the principal, as people call it
 	Kind string `json:"kind"` // workload, agent, service, account
-	UID  int    `json:"uid"`
-	Goal string `json:"goal"`
+	UID  int    `json:"uid"`  // of the principal, on the host
+	Goal string `json:"goal"` // root, filter (rewriting the host's packet filter), secret (reading its passwords or private keys)
 	Text string `json:"text"` // the goal in words
 	// Verdict is yes, no or unknown; Steps are the way there, Because why it is unknown.
 	Verdict string   `json:"verdict"`
-	Steps   []string `json:"steps"`
-	Because []string `json:"because"`
+	Steps   []string `json:"steps"`   // in words, in their order; empty where no way is known
+	Because []string `json:"because"` // empty unless it is unknown
 	// Trigger is when the way is open: none is at once, then timer, restart, login, and operator if a person helps.
 	Trigger string `json:"trigger"`
 	// Cut is what to change so that no way is left that is known.

@@ -10,9 +10,9 @@ import (
 
 // DocPersisted is the packet filter that is loaded at boot beside the one that is loaded now.
 type DocPersisted struct {
-	State  string     `json:"state"` // of the fact: absent where no service that is known loads one
-	Reason string     `json:"reason"`
-	File   string     `json:"file"`
+	State  string     `json:"state"`  // of the fact: absent where no service that is known loads one
+	Reason string     `json:"reason"` // why it is not known what is loaded at boot, or was not compared
+	File   string     `json:"file"`   // that is loaded at boot, "" where none is known
 	Loader string     `json:"loader"` // the service, of those in persistedMore
 	Tables []DocDrift `json:"tables"` // that differ
 	Left   []string   `json:"left"`   // chains that are in force and were not compared
@@ -21,10 +21,10 @@ type DocPersisted struct {
 // DocDrift is a table that differs. Missing is one that the file has and that is not loaded, Extra one that is loaded, guards the host, and
 // is in no file.
 type DocDrift struct {
-	Table   string   `json:"table"` // inet filter
-	Missing bool     `json:"missing"`
-	Extra   bool     `json:"extra"`
-	Lines   []string `json:"lines"` // first differences: + is loaded alone, - in the file alone
+	Table   string   `json:"table"`   // inet filter
+	Missing bool     `json:"missing"` // the file has it, and it is not loaded
+	Extra   bool     `json:"extra"`   // it is loaded and guards the host, and is in no file
+	Lines   []string `json:"lines"`   // first differences: + is loaded alone, - in the file alone
 }
 
 // maxDrift bounds the lines that are told of one table.

@@ -13,16 +13,16 @@ import (
 // DocProgram is a process about whose program there is something to tell: it has no file any more, is a machine monitor, or has ambient
 // capabilities. Processes of one program and one party are told of once.
 type DocProgram struct {
-	Key      string `json:"key"` // program /usr/bin/qemu-system-x86_64 of uid 0
-	Program  string `json:"program"`
-	UID      int    `json:"uid"`
+	Key      string `json:"key"`      // program /usr/bin/qemu-system-x86_64 of uid 0
+	Program  string `json:"program"`  // its file, or its name where that was not seen; in memory (NAME) for one without a file
+	UID      int    `json:"uid"`      // effective, on the host
 	HostUser bool   `json:"hostUser"` // in the initial user namespace
 	HostMnt  bool   `json:"hostMnt"`  // with the files of the host
-	Seccomp  int    `json:"seccomp"`
-	Zone     string `json:"zone"`
+	Seccomp  int    `json:"seccomp"`  // 0 off, 1 strict, 2 filter
+	Zone     string `json:"zone"`     // of the process: host, workload, runtime, management, external
 	Workload string `json:"workload"` // that it belongs to, "" for none
 	Agent    bool   `json:"agent"`    // an agent has started it, or it is one
-	Unit     string `json:"unit"`
+	Unit     string `json:"unit"`     // of systemd that it is in, "" for none
 	// Lacks is how it has no file: memory (memfd_create(2)), or removed from a directory for temporary files; or
 	// passing: a process of a container is in memory by the name of what runtimes become for a moment, and whether it is that is not known.
 	Lacks string `json:"lacks"`

@@ -20,30 +20,30 @@ import (
 // DocWindowsService is a listener of a Windows host. Its classes are winrm, rdp, smb, ssh, rpc, runtime-api, agent, relay and other; a relay is a
 // port that netsh interface portproxy passes on.
 type DocWindowsService struct {
-	Key      string              `json:"key"`
-	Proto    string              `json:"proto"`
-	Addr     string              `json:"addr"`
-	Port     int                 `json:"port"`
-	Family   int                 `json:"family"`
-	Loopback bool                `json:"loopback"`
-	Owner    string              `json:"owner"`
-	Class    string              `json:"class"`
-	Reach    map[string]DocReach `json:"reach"`
+	Key      string              `json:"key"`      // stable: tcp 0.0.0.0:3389 (TermService)
+	Proto    string              `json:"proto"`    // tcp, udp
+	Addr     string              `json:"addr"`     // that it is bound to; 0.0.0.0 or :: for all
+	Port     int                 `json:"port"`     // that it is bound to
+	Family   int                 `json:"family"`   // 4 or 6
+	Loopback bool                `json:"loopback"` // its address is a loopback one
+	Owner    string              `json:"owner"`    // the service whose socket it is, else the program: System for the kernel, or unknown
+	Class    string              `json:"class"`    // winrm, rdp, smb, ssh, rpc, runtime-api, agent, relay, other
+	Reach    map[string]DocReach `json:"reach"`    // by zone
 	// Registry are the verdicts by zone that rules and settings alone make, where the engine holds other filters than those.
 	Registry map[string]string `json:"registry"`
 	// To is where a relay leads, as ADDRESS:PORT, and ToZone the zone of that.
 	To     string `json:"to"`
-	ToZone string `json:"toZone"`
+	ToZone string `json:"toZone"` // of the address that a relay leads to; "" where that is in none of the host's networks
 }
 
 // DocWindowsProfile is a profile of the firewall. Active are the adapters on which it is.
 type DocWindowsProfile struct {
-	Profile  string   `json:"profile"`
-	Active   []string `json:"active"`
-	Zones    []string `json:"zones"` // of these
-	On       bool     `json:"on"`
-	Blocks   bool     `json:"blocks"`
-	Shielded bool     `json:"shielded"`
+	Profile  string   `json:"profile"`  // domain, private, public
+	Active   []string `json:"active"`   // names of the adapters on which it is
+	Zones    []string `json:"zones"`    // of these
+	On       bool     `json:"on"`       // the firewall is on (EnableFirewall)
+	Blocks   bool     `json:"blocks"`   // what no rule allows is blocked (DefaultInboundAction)
+	Shielded bool     `json:"shielded"` // rules allow nothing (DoNotAllowExceptions)
 	Merge    bool     `json:"merge"`    // rules of the local store count
 	Disabled []string `json:"disabled"` // adapters that it does not filter, though it is on
 	Doubt    string   `json:"doubt"`    // why it is not known
@@ -53,58 +53,58 @@ type DocWindowsProfile struct {
 
 // DocWindowsNetwork is an adapter of a Windows host.
 type DocWindowsNetwork struct {
-	Name    string   `json:"name"`
-	Zone    string   `json:"zone"`
-	Kind    string   `json:"kind"`
-	Profile string   `json:"profile"`
-	Known   bool     `json:"known"` // the profile
-	Addrs   []string `json:"addrs"`
+	Name    string   `json:"name"`    // the alias: Ethernet, vEthernet (WSL)
+	Zone    string   `json:"zone"`    // management, runtime, workload, external, host, unclassified
+	Kind    string   `json:"kind"`    // wsl, hyperv, hns, ics, vpn, loopback; "" for none of these
+	Profile string   `json:"profile"` // domain, private, public, which is also that of a network that is not identified; "" where it is not known
+	Known   bool     `json:"known"`   // the profile
+	Addrs   []string `json:"addrs"`   // address/bits
 	// Widest is the least bits of its prefixes of IPv4, 32 where it has none; Linked those of routes to its link, which it may have besides. Told says
 	// that all of these were told.
 	Widest int  `json:"widest"`
-	Linked int  `json:"linked"`
-	Told   bool `json:"told"`
+	Linked int  `json:"linked"` // least bits of IPv4 of the routes to its link, 32 where there is none
+	Told   bool `json:"told"`   // all routes to its link were told
 }
 
 // DocWindowsRule is an active rule that lets a port in for the addresses that LocalSubnet stands for.
 type DocWindowsRule struct {
-	ID       string   `json:"id"`
-	Name     string   `json:"name"`
-	Ports    []string `json:"ports"`
-	Profiles []string `json:"profiles"`
+	ID       string   `json:"id"`       // the name of its registry value
+	Name     string   `json:"name"`     // in upper case, as the rule has it
+	Ports    []string `json:"ports"`    // LPort of the rule, in upper case: a port, a range or a keyword; empty for every port
+	Profiles []string `json:"profiles"` // that it counts for: domain, private, public
 }
 
 // DocWindowsSetting is a setting that counts: of a policy, or else the local one. State is present, absent, why it is not known, or default: absent
 // where that is not known to be safe.
 type DocWindowsSetting struct {
-	State  string `json:"state"`
-	Value  string `json:"value"`
-	Policy bool   `json:"policy"`
+	State  string `json:"state"`  // present, absent, denied, error or default
+	Value  string `json:"value"`  // of the registry; "" unless it is present
+	Policy bool   `json:"policy"` // a policy sets it: the local one does not count
 }
 
 // DocWindowsWinRM is WinRM.
 type DocWindowsWinRM struct {
-	Listeners []snapshot.WinRMListener     `json:"listeners"`
-	Settings  map[string]DocWindowsSetting `json:"settings"`
-	Open      []string                     `json:"open"` // SIDs besides administrators that its own access list lets in
+	Listeners []snapshot.WinRMListener     `json:"listeners"` // as the registry has them
+	Settings  map[string]DocWindowsSetting `json:"settings"`  // by name: auth_basic, allow_unencrypted, auth_credssp, cbt_hardening_level, ...
+	Open      []string                     `json:"open"`      // SIDs besides administrators that its own access list lets in
 }
 
 // DocWindowsSSH is the settings of the OpenSSH server, one entry for each context.
 type DocWindowsSSH struct {
-	State    string                 `json:"state"` // present, absent where it has the defaults, or why it is not known
-	Contexts []DocWindowsSSHContext `json:"contexts"`
+	State    string                 `json:"state"`    // present, absent where it has the defaults, or why it is not known
+	Contexts []DocWindowsSSHContext `json:"contexts"` // empty where its settings were not told
 }
 
 // DocWindowsSSHContext is the settings under one Match condition.
 type DocWindowsSSHContext struct {
-	Match    string         `json:"match"`
-	Settings DocSSHSettings `json:"settings"`
+	Match    string         `json:"match"`    // the condition; empty for connections that no Match block applies to
+	Settings DocSSHSettings `json:"settings"` // those that the built-in checks read
 }
 
 // DocWindowsAccess is an object and who besides administrators and the system may do with it what gives more than they have.
 type DocWindowsAccess struct {
-	Key   string   `json:"key"`
-	Role  string   `json:"role"`
+	Key   string   `json:"key"`   // name of the service or pipe
+	Role  string   `json:"role"`  // of a pipe: runtime, keys, agent; "" of a service
 	As    string   `json:"as"`    // the account that a service runs as
 	What  string   `json:"what"`  // control, program, key, pipe; keys of the SSH server for administrators
 	Who   []string `json:"who"`   // SIDs
@@ -116,9 +116,9 @@ type DocWindowsAccess struct {
 
 // DocWindowsProvider is a program besides Windows that has filters where connections that come in are decided.
 type DocWindowsProvider struct {
-	Key      string `json:"key"`
-	Name     string `json:"name"`
-	Filters  int    `json:"filters"`
+	Key      string `json:"key"`      // of the provider, else of the sublayer: a GUID in braces, lower case
+	Name     string `json:"name"`     // as the provider tells it, "" where it has none
+	Filters  int    `json:"filters"`  // how many, of those that are not disabled
 	Callouts int    `json:"callouts"` // filters that ask a driver
 }
 

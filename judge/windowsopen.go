@@ -13,13 +13,13 @@ import (
 // DocWindowsOpening is what filters of the firewall let in for a port of management, whoever listens there. Without Remote it is everybody, and
 // Wide says that it is half of all addresses or more.
 type DocWindowsOpening struct {
-	Service string   `json:"service"`
-	Port    int      `json:"port"`
-	Family  string   `json:"family"`
+	Service string   `json:"service"` // SSH, RPC, SMB, Remote Desktop, WinRM
+	Port    int      `json:"port"`    // of TCP: 22, 135, 445, 3389, 5985, 5986
+	Family  string   `json:"family"`  // ipv4, ipv6
 	Profile string   `json:"profile"` // "" is every one
 	Remote  []string `json:"remote"`  // FIRST-LAST
-	Wide    bool     `json:"wide"`
-	Filters []string `json:"filters"`
+	Wide    bool     `json:"wide"`    // half of all addresses or more are let in
+	Filters []string `json:"filters"` // ID and name of each
 }
 
 // DocWindowsEngine is what the filters of the firewall do, as far as they tell it themselves.
@@ -29,11 +29,11 @@ type DocWindowsEngine struct {
 	// Unblocked are profiles that interfaces are in and for which nothing is blocked by default; Boot says that there are only filters of
 	// the boot, and that there are some.
 	Unblocked []string `json:"unblocked"`
-	Boot      bool     `json:"boot"`
+	Boot      bool     `json:"boot"` // the firewall has filters of the boot alone, and it has some
 	// Half are those for which one family alone is blocked, as PROFILE over FAMILY of the other one. Unsure are interfaces whose profile is not known,
 	// where one is not blocked that may be theirs.
 	Half   []string `json:"half"`
-	Unsure []string `json:"unsure"`
+	Unsure []string `json:"unsure"` // interfaces whose profile is not known, where one that may be theirs is not blocked
 }
 
 // managementPorts are the ports by which a Windows host is managed.

@@ -9,31 +9,31 @@ import (
 
 // IPSet is a set of ipset, which rules of iptables look up by its number.
 type IPSet struct {
-	Index  int    `json:"index"` // below 0 for the members of a list
-	Name   string `json:"name"`
+	Index  int    `json:"index"`  // below 0 for the members of a list
+	Name   string `json:"name"`   // by which ipset(8) has it
 	Type   string `json:"type"`   // hash:ip, hash:net,port, list:set, ...
 	Family int    `json:"family"` // NFPROTO_*; 0 is any
 	// Mask is laid over addresses before they are looked up, where it is not that of a network: elements are networks then.
 	Mask netip.Addr `json:"mask,omitzero"`
 	// Evicts: what is put into the set when it is full takes others out (forceadd).
 	Evicts   bool           `json:"evicts,omitempty"`
-	Elements []IPSetElement `json:"elements,omitempty"`
+	Elements []IPSetElement `json:"elements,omitempty"` // in no fixed order; missing where the set is empty
 }
 
 // IPSetElement is an element; what is used of it depends on the type of the set.
 type IPSetElement struct {
-	Net   netip.Prefix `json:"net,omitzero"`
-	Net2  netip.Prefix `json:"net2,omitzero"`
-	Proto uint8        `json:"proto,omitempty"`
-	Port  uint16       `json:"port,omitempty"`
-	Mark  uint32       `json:"mark,omitempty"`
-	MAC   string       `json:"mac,omitempty"`
-	Iface string       `json:"iface,omitempty"`
+	Net   netip.Prefix `json:"net,omitzero"`    // address or network, of the first part that is one
+	Net2  netip.Prefix `json:"net2,omitzero"`   // address or network, of the second part that is one
+	Proto uint8        `json:"proto,omitempty"` // number of the protocol (IPPROTO_*); 0 where the set has none
+	Port  uint16       `json:"port,omitempty"`  // of ICMP its type times 256 and its code
+	Mark  uint32       `json:"mark,omitempty"`  // mark of packets
+	MAC   string       `json:"mac,omitempty"`   // in hexadecimal with colons
+	Iface string       `json:"iface,omitempty"` // name of an interface, or what it begins with
 	// Wildcard: the name of the interface begins so. PhysDev: it is a port of a bridge, which no rule asks for.
 	Wildcard bool   `json:"wildcard,omitempty"`
-	PhysDev  bool   `json:"physdev,omitempty"`
-	Set      string `json:"set,omitempty"` // of a list: its member
-	NoMatch  bool   `json:"noMatch,omitempty"`
+	PhysDev  bool   `json:"physdev,omitempty"` // the interface is a port of a bridge, which no rule asks for
+	Set      string `json:"set,omitempty"`     // of a list: its member
+	NoMatch  bool   `json:"noMatch,omitempty"` // what is in it is not in the set, though a wider element has it
 }
 
 // Parts are what the set asks for, in order: ip, net, port, mac, iface, mark or set.
@@ -111,10 +111,10 @@ func (s *IPSet) PortOf(proto uint8) IPSetPort {
 
 // XtSet matches a set. Source says of each of its parts whether the packet's source counts, else its destination.
 type XtSet struct {
-	Index  uint16  `json:"index"`
-	Dim    uint8   `json:"dim"`
-	Source [3]bool `json:"source"`
-	Invert bool    `json:"invert,omitempty"`
+	Index  uint16  `json:"index"`            // number of the set
+	Dim    uint8   `json:"dim"`              // how many parts are looked up
+	Source [3]bool `json:"source"`           // for each part whether it is that of the source; else of the destination
+	Invert bool    `json:"invert,omitempty"` // it matches what is not in the set
 	// ReturnNoMatch turns it round for networks: only an element that is marked so is a match (ip_set_test).
 	ReturnNoMatch bool `json:"returnNoMatch,omitempty"`
 }
@@ -212,8 +212,8 @@ const none = 0xffff
 
 // XtPuts puts packets into a set of ipset, and takes them out of one, by the number of each (the target SET).
 type XtPuts struct {
-	Into  uint16 `json:"into"`
-	OutOf uint16 `json:"out_of"`
+	Into  uint16 `json:"into"`   // number of the set that packets are put into; 65535 is none
+	OutOf uint16 `json:"out_of"` // number of the set that packets are taken out of; 65535 is none
 }
 
 // decodePuts reads xt_set_info_target_v1 to v3. One that gives packets a mark or a class from a set is not decoded.

@@ -20,10 +20,10 @@ type LegacyInfo struct {
 
 // LegacyTable is a table of iptables-legacy as the kernel tells it, and takes it again: the info (struct ipt_getinfo) and the entries.
 type LegacyTable struct {
-	Family  string `json:"family"` // ip or ip6
-	Name    string `json:"name"`
-	Info    Hex    `json:"info"`
-	Entries Hex    `json:"entries"`
+	Family  string `json:"family"`  // ip or ip6
+	Name    string `json:"name"`    // filter, nat, mangle, raw or security
+	Info    Hex    `json:"info"`    // hooks and sizes of the table, in the byte order of the host
+	Entries Hex    `json:"entries"` // rules as the kernel has them (struct ipt_entry, ip6t_entry)
 	// Early says of the table raw that it is before fragments are put together: the parameter raw_before_defrag of the module (iptable_raw.c).
 	Early bool `json:"early,omitempty"`
 }

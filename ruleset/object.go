@@ -5,14 +5,14 @@ import "fmt"
 // Object is a stateful object of a table (NFT_MSG_NEWOBJ), which rules refer to by its name. What it is made of is read of those alone that a
 // packet can be stopped by: the others count, or set what decides later.
 type Object struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // by which rules refer to it
 	// Type is one of NFT_OBJECT_*.
 	Type      uint32     `json:"type"`
-	Limit     *Limit     `json:"limit,omitempty"`
-	Quota     *Quota     `json:"quota,omitempty"`
-	Connlimit *Connlimit `json:"connlimit,omitempty"`
-	Synproxy  *Synproxy  `json:"synproxy,omitempty"`
-	Helper    *Helper    `json:"helper,omitempty"`
+	Limit     *Limit     `json:"limit,omitempty"`     // of a limit: the rate, below which it holds
+	Quota     *Quota     `json:"quota,omitempty"`     // of a quota: the bytes, until which it holds
+	Connlimit *Connlimit `json:"connlimit,omitempty"` // of a bound of connections: how many may be open
+	Synproxy  *Synproxy  `json:"synproxy,omitempty"`  // of a proxy that answers connection attempts in place of the server: with which options
+	Helper    *Helper    `json:"helper,omitempty"`    // of a conntrack helper: which one connections get
 }
 
 // Helper is the helper that a connection gets.
@@ -20,7 +20,7 @@ type Helper struct {
 	Name string `json:"name"` // ftp, sip, ...
 	// L3 is NFPROTO_*, of both families NFPROTO_INET; L4 the protocol.
 	L3 uint32 `json:"l3"`
-	L4 uint32 `json:"l4"`
+	L4 uint32 `json:"l4"` // number of the protocol (IPPROTO_*)
 }
 
 // DecodeObject decodes the attributes of an NFT_MSG_NEWOBJ message. Its data has the attributes of the expression of that name.

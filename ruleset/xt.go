@@ -10,103 +10,103 @@ import (
 // XtDecoded is what an iptables extension does, read from its binary form. The structures are from
 // include/uapi/linux/netfilter/xt_*.h and nf_nat.h. Exactly one field is set.
 type XtDecoded struct {
-	Continue  bool         `json:"continue,omitempty"` // comment, LOG, ...: never decides
-	Reject    bool         `json:"reject,omitempty"`
-	Addrtype  *XtAddrtype  `json:"addrtype,omitempty"`
-	State     *XtState     `json:"state,omitempty"`
-	Ports     *XtPorts     `json:"ports,omitempty"`
-	Multiport *XtMultiport `json:"multiport,omitempty"`
-	ICMP      *XtICMP      `json:"icmp,omitempty"`
-	Mark      *XtMark      `json:"mark,omitempty"`
-	NAT       *XtNAT       `json:"nat,omitempty"`
-	Conntrack *XtConntrack `json:"conntrack,omitempty"`
-	IPRange   *XtIPRange   `json:"ipRange,omitempty"`
-	MAC       *XtMAC       `json:"mac,omitempty"`
-	Connmark  *XtConnmark  `json:"connmark,omitempty"`
-	RPFilter  *XtRPFilter  `json:"rpFilter,omitempty"`
-	Pkttype   *XtPkttype   `json:"pkttype,omitempty"`
-	Physdev   *XtPhysdev   `json:"physdev,omitempty"`
-	TTL       *XtTTL       `json:"ttl,omitempty"`
-	Socket    *XtSocket    `json:"socket,omitempty"`
-	TProxy    *XtTProxy    `json:"tproxy,omitempty"`
-	Owner     *XtOwner     `json:"owner,omitempty"`
-	DSCP      *XtDSCP      `json:"dscp,omitempty"`
-	Set       *XtSet       `json:"set,omitempty"`
-	Notrack   bool         `json:"notrack,omitempty"`
-	Queue     bool         `json:"queue,omitempty"`
-	TOS       bool         `json:"tos,omitempty"` // changes the type of service to what is not known, and goes on
-	Puts      *XtPuts      `json:"puts,omitempty"`
-	Service   *XtService   `json:"service,omitempty"`
-	TCPFlags  *XtService   `json:"tcpFlags,omitempty"` // of the flags of TCP
-	Length    *XtLength    `json:"length,omitempty"`
-	Time      *XtTime      `json:"time,omitempty"`
-	Devgroup  *XtDevgroup  `json:"devgroup,omitempty"`
-	Policy    *XtPolicy    `json:"policy,omitempty"`
-	Zone      *uint16      `json:"zone,omitempty"` // of conntrack, which a target sets
-	Written   *XtWritten   `json:"written,omitempty"`
-	Rewrite   *XtRewrite   `json:"rewrite,omitempty"`
-	Classify  *uint32      `json:"classify,omitempty"` // the queueing class that a target sets
+	Continue  bool         `json:"continue,omitempty"`  // comment, LOG, ...: never decides
+	Reject    bool         `json:"reject,omitempty"`    // REJECT: answers the sender and drops the packet
+	Addrtype  *XtAddrtype  `json:"addrtype,omitempty"`  // the type of an address in the routing tables
+	State     *XtState     `json:"state,omitempty"`     // the state of the connection alone (state, conntrack --ctstate)
+	Ports     *XtPorts     `json:"ports,omitempty"`     // ports, and of TCP flags and an option (tcp, udp)
+	Multiport *XtMultiport `json:"multiport,omitempty"` // ports, of which there can be several
+	ICMP      *XtICMP      `json:"icmp,omitempty"`      // type and code of ICMP or ICMPv6
+	Mark      *XtMark      `json:"mark,omitempty"`      // the packet's mark, which the target MARK sets
+	NAT       *XtNAT       `json:"nat,omitempty"`       // DNAT, SNAT, MASQUERADE, REDIRECT or NETMAP: translates addresses and ports
+	Conntrack *XtConntrack `json:"conntrack,omitempty"` // more of the connection than its state
+	IPRange   *XtIPRange   `json:"ipRange,omitempty"`   // addresses between two bounds
+	MAC       *XtMAC       `json:"mac,omitempty"`       // the sender's hardware address
+	Connmark  *XtConnmark  `json:"connmark,omitempty"`  // the mark of the connection, which the target CONNMARK sets, or copies to the packet or from it
+	RPFilter  *XtRPFilter  `json:"rpFilter,omitempty"`  // whether the route back leaves by the interface that the packet came in by
+	Pkttype   *XtPkttype   `json:"pkttype,omitempty"`   // whom the frame was sent to: the host, a group, everybody
+	Physdev   *XtPhysdev   `json:"physdev,omitempty"`   // ports of bridges that the packet came in or leaves by
+	TTL       *XtTTL       `json:"ttl,omitempty"`       // the time to live, or the hop limit (ttl, hl)
+	Socket    *XtSocket    `json:"socket,omitempty"`    // whether a socket of the host takes the packet
+	TProxy    *XtTProxy    `json:"tproxy,omitempty"`    // TPROXY: hands the packet to a transparent socket, and marks it
+	Owner     *XtOwner     `json:"owner,omitempty"`     // the process that sends the packet
+	DSCP      *XtDSCP      `json:"dscp,omitempty"`      // bits of the type of service (dscp, tos)
+	Set       *XtSet       `json:"set,omitempty"`       // a set of ipset, in which parts of the packet are looked up
+	Notrack   bool         `json:"notrack,omitempty"`   // NOTRACK, CT --notrack: conntrack leaves the packet alone
+	Queue     bool         `json:"queue,omitempty"`     // NFQUEUE: hands the packet to a program
+	TOS       bool         `json:"tos,omitempty"`       // changes the type of service to what is not known, and goes on
+	Puts      *XtPuts      `json:"puts,omitempty"`      // SET: puts parts of the packet into a set of ipset, or takes them out
+	Service   *XtService   `json:"service,omitempty"`   // DSCP, TOS, ECN: writes bits of the type of service
+	TCPFlags  *XtService   `json:"tcpFlags,omitempty"`  // of the flags of TCP
+	Length    *XtLength    `json:"length,omitempty"`    // the length of the packet
+	Time      *XtTime      `json:"time,omitempty"`      // the time of the day and the day of the week
+	Devgroup  *XtDevgroup  `json:"devgroup,omitempty"`  // groups of the interfaces that the packet comes in and goes out by
+	Policy    *XtPolicy    `json:"policy,omitempty"`    // whether IPsec protects the packet
+	Zone      *uint16      `json:"zone,omitempty"`      // of conntrack, which a target sets
+	Written   *XtWritten   `json:"written,omitempty"`   // what the sender writes beside all that is followed (tcpmss, string, osf, ecn)
+	Rewrite   *XtRewrite   `json:"rewrite,omitempty"`   // TTL, HL, TCPMSS, TCPOPTSTRIP: writes over what the sender wrote
+	Classify  *uint32      `json:"classify,omitempty"`  // the queueing class that a target sets
 }
 
 // XtAddrtype matches the type of an address in the routing tables; masks are 1<<RTN_*.
 type XtAddrtype struct {
-	Source       uint16 `json:"source,omitempty"`
-	Dest         uint16 `json:"dest,omitempty"`
-	InvertSource bool   `json:"invertSource,omitempty"`
-	InvertDest   bool   `json:"invertDest,omitempty"`
-	LimitIface   bool   `json:"limitIface,omitempty"`
+	Source       uint16 `json:"source,omitempty"`       // types that the source may have; 0: it is not asked for
+	Dest         uint16 `json:"dest,omitempty"`         // types that the destination may have; 0: it is not asked for
+	InvertSource bool   `json:"invertSource,omitempty"` // the source has none of the types
+	InvertDest   bool   `json:"invertDest,omitempty"`   // the destination has none of the types
+	LimitIface   bool   `json:"limitIface,omitempty"`   // only addresses of the interface count that the packet comes in or goes out by
 }
 
 // XtState matches the conntrack state; Mask is in the bits of nft's ct state.
 type XtState struct {
-	Mask   uint32 `json:"mask"`
-	Invert bool   `json:"invert,omitempty"`
+	Mask   uint32 `json:"mask"`             // states that match: 1 invalid, 2 established, 4 related, 8 new, 64 untracked
+	Invert bool   `json:"invert,omitempty"` // any other state matches
 }
 
 // XtPorts is the tcp or udp match; ports in host order, both bounds included.
 type XtPorts struct {
-	Sport       [2]uint16 `json:"sport"`
-	Dport       [2]uint16 `json:"dport"`
-	InvertSport bool      `json:"invertSport,omitempty"`
-	InvertDport bool      `json:"invertDport,omitempty"`
-	FlagMask    uint8     `json:"flagMask,omitempty"`
-	FlagCmp     uint8     `json:"flagCmp,omitempty"`
-	InvertFlags bool      `json:"invertFlags,omitempty"`
+	Sport       [2]uint16 `json:"sport"`                 // first and last source port
+	Dport       [2]uint16 `json:"dport"`                 // first and last destination port
+	InvertSport bool      `json:"invertSport,omitempty"` // any other source port matches
+	InvertDport bool      `json:"invertDport,omitempty"` // any other destination port matches
+	FlagMask    uint8     `json:"flagMask,omitempty"`    // flags of TCP that are looked at; 0 is none
+	FlagCmp     uint8     `json:"flagCmp,omitempty"`     // those of them that have to be set, and no other
+	InvertFlags bool      `json:"invertFlags,omitempty"` // any other flags match
 	// Option is one of TCP that the packet has to have; 0 is none.
 	Option       uint8 `json:"option,omitempty"`
-	InvertOption bool  `json:"invertOption,omitempty"`
+	InvertOption bool  `json:"invertOption,omitempty"` // the packet must not have the option
 }
 
 // XtMultiport matches ports against up to 15 ports and ranges.
 type XtMultiport struct {
-	Which  string      `json:"which"` // source, destination, either
-	Ranges [][2]uint16 `json:"ranges"`
-	Invert bool        `json:"invert,omitempty"`
+	Which  string      `json:"which"`            // source, destination, either
+	Ranges [][2]uint16 `json:"ranges"`           // first and last port of each
+	Invert bool        `json:"invert,omitempty"` // any other port matches
 }
 
 // XtICMP matches type and a range of codes.
 type XtICMP struct {
-	Type   uint8    `json:"type"`
-	Codes  [2]uint8 `json:"codes"`
-	Invert bool     `json:"invert,omitempty"`
+	Type   uint8    `json:"type"`             // of ICMP 255 is any
+	Codes  [2]uint8 `json:"codes"`            // first and last code
+	Invert bool     `json:"invert,omitempty"` // any other type or code matches
 }
 
 // XtMark matches, or as target sets, the packet mark.
 type XtMark struct {
-	Set    bool   `json:"set,omitempty"`
-	Mark   uint32 `json:"mark"`
-	Mask   uint32 `json:"mask"`
-	Invert bool   `json:"invert,omitempty"`
+	Set    bool   `json:"set,omitempty"`    // it is the target; else the match
+	Mark   uint32 `json:"mark"`             // that the masked mark has to be; of the target the bits that are turned round once those of mask are cleared
+	Mask   uint32 `json:"mask"`             // bits that are compared; of the target those that are cleared
+	Invert bool   `json:"invert,omitempty"` // any other mark matches
 }
 
 // XtNAT is DNAT, SNAT, MASQUERADE or REDIRECT. Addresses are 4 or 16 bytes, ports 0 where unset.
 type XtNAT struct {
-	Kind    string `json:"kind"`
-	AddrMin Hex    `json:"addrMin,omitempty"`
-	AddrMax Hex    `json:"addrMax,omitempty"`
-	PortMin uint16 `json:"portMin,omitempty"`
-	PortMax uint16 `json:"portMax,omitempty"`
-	Flags   uint32 `json:"flags,omitempty"` // NF_NAT_RANGE_*
+	Kind    string `json:"kind"`              // dnat, snat, masquerade, redirect or netmap
+	AddrMin Hex    `json:"addrMin,omitempty"` // first address; missing where none is given
+	AddrMax Hex    `json:"addrMax,omitempty"` // last address; missing where none is given
+	PortMin uint16 `json:"portMin,omitempty"` // first port; 0 is none
+	PortMax uint16 `json:"portMax,omitempty"` // last port; 0 is none
+	Flags   uint32 `json:"flags,omitempty"`   // NF_NAT_RANGE_*
 }
 
 // The parts of a conntrack match (XT_CONNTRACK_*, xt_conntrack.h), as bits of Flags and Invert.
@@ -136,45 +136,45 @@ const (
 // order original source, original destination, reply source, reply destination; ports likewise, in
 // host order with both bounds.
 type XtConntrack struct {
-	Flags  uint16       `json:"flags"`
-	Invert uint16       `json:"invert,omitempty"`
+	Flags  uint16       `json:"flags"`            // bits of what is asked for: 1 state, 2 protocol, 4 to 32 addresses, 64 status, ... (XT_CONNTRACK_*)
+	Invert uint16       `json:"invert,omitempty"` // bits of what has to be otherwise (XT_CONNTRACK_*)
 	State  uint16       `json:"state,omitempty"`  // XT_CONNTRACK_STATE bits
 	Status uint16       `json:"status,omitempty"` // IPS_* bits
-	Proto  uint16       `json:"proto,omitempty"`
-	Addrs  [4]Hex       `json:"addrs"`
-	Masks  [4]Hex       `json:"masks"`
-	Ports  [4][2]uint16 `json:"ports"`
+	Proto  uint16       `json:"proto,omitempty"`  // number of the protocol of the connection (IPPROTO_*)
+	Addrs  [4]Hex       `json:"addrs"`            // original source and destination, source and destination of replies; each of 16 bytes
+	Masks  [4]Hex       `json:"masks"`            // bits of the addresses that are compared, in the same order
+	Ports  [4][2]uint16 `json:"ports"`            // first and last of each, in the same order
 }
 
 // XtIPRange matches addresses within bounds, of 16 bytes each.
 type XtIPRange struct {
-	Source       bool `json:"source,omitempty"`
-	Dest         bool `json:"dest,omitempty"`
-	InvertSource bool `json:"invertSource,omitempty"`
-	InvertDest   bool `json:"invertDest,omitempty"`
-	SrcMin       Hex  `json:"srcMin"`
-	SrcMax       Hex  `json:"srcMax"`
-	DstMin       Hex  `json:"dstMin"`
-	DstMax       Hex  `json:"dstMax"`
+	Source       bool `json:"source,omitempty"`       // the source is asked for
+	Dest         bool `json:"dest,omitempty"`         // the destination is asked for
+	InvertSource bool `json:"invertSource,omitempty"` // the source is outside
+	InvertDest   bool `json:"invertDest,omitempty"`   // the destination is outside
+	SrcMin       Hex  `json:"srcMin"`                 // lowest source, included
+	SrcMax       Hex  `json:"srcMax"`                 // highest source, included
+	DstMin       Hex  `json:"dstMin"`                 // lowest destination, included
+	DstMax       Hex  `json:"dstMax"`                 // highest destination, included
 }
 
 // XtMAC matches the sender's hardware address.
 type XtMAC struct {
-	Addr   Hex  `json:"addr"`
-	Invert bool `json:"invert,omitempty"`
+	Addr   Hex  `json:"addr"`             // 6 bytes
+	Invert bool `json:"invert,omitempty"` // any other address matches
 }
 
 // XtConnmark matches the mark of the connection or, as target, copies marks. Mode is match, set, save
 // or restore.
 type XtConnmark struct {
-	Mode   string `json:"mode"`
-	Mark   uint32 `json:"mark"`
-	Mask   uint32 `json:"mask"`
-	NFMask uint32 `json:"nfMask,omitempty"`
-	Invert bool   `json:"invert,omitempty"`
+	Mode   string `json:"mode"`             // match, set, save (of the packet for the connection) or restore (of the connection for the packet)
+	Mark   uint32 `json:"mark"`             // that the masked mark has to be, or that is set
+	Mask   uint32 `json:"mask"`             // bits of the connection's mark that are compared or written
+	NFMask uint32 `json:"nfMask,omitempty"` // bits of the packet's mark that are saved, or written by restore
+	Invert bool   `json:"invert,omitempty"` // any other mark matches
 	// Shift is by how many bits a target shifts what it copies, to the left, or to the right.
 	Shift uint8 `json:"shift,omitempty"`
-	Right bool  `json:"right,omitempty"`
+	Right bool  `json:"right,omitempty"` // the shift is to the right; else to the left
 }
 
 // Shifted is a mark as a target shifts it before it is stored (connmark_tg_shift).
@@ -187,49 +187,49 @@ func (c *XtConnmark) Shifted(mark uint32) uint32 {
 
 // XtRPFilter holds where the route back leaves through the interface that the packet came in by.
 type XtRPFilter struct {
-	Loose       bool `json:"loose,omitempty"`
-	ValidMark   bool `json:"validMark,omitempty"`
-	AcceptLocal bool `json:"acceptLocal,omitempty"`
-	Invert      bool `json:"invert,omitempty"`
+	Loose       bool `json:"loose,omitempty"`       // the route back may leave by any interface
+	ValidMark   bool `json:"validMark,omitempty"`   // the route back is looked up with the mark of the packet
+	AcceptLocal bool `json:"acceptLocal,omitempty"` // a packet with an address of the host as its source is taken, too
+	Invert      bool `json:"invert,omitempty"`      // it holds where there is no such route
 }
 
 // XtPkttype matches the link's kind of destination (PACKET_*).
 type XtPkttype struct {
-	Type   uint32 `json:"type"`
-	Invert bool   `json:"invert,omitempty"`
+	Type   uint32 `json:"type"`             // 0 for the host, 1 broadcast, 2 multicast, ... (PACKET_*, linux/if_packet.h)
+	Invert bool   `json:"invert,omitempty"` // any other kind matches
 }
 
 // XtTTL compares the time to live, or the hop limit, of the packet (==, !=, < or >).
 type XtTTL struct {
-	Op    string `json:"op"`
-	Value uint8  `json:"value"`
+	Op    string `json:"op"`    // ==, !=, < or >
+	Value uint8  `json:"value"` // that the packet's is compared with
 }
 
 // XtSocket matches packets that a socket of the host takes: not one bound to any address, unless NoWildcard;
 // only a transparent one with Transparent.
 type XtSocket struct {
-	Transparent bool `json:"transparent,omitempty"`
-	NoWildcard  bool `json:"noWildcard,omitempty"`
-	RestoreMark bool `json:"restoreMark,omitempty"`
+	Transparent bool `json:"transparent,omitempty"` // the socket has to be transparent (ip(7), IP_TRANSPARENT)
+	NoWildcard  bool `json:"noWildcard,omitempty"`  // a socket bound to any address counts, too
+	RestoreMark bool `json:"restoreMark,omitempty"` // the packet gets the mark of the socket
 }
 
 // XtTProxy hands packets to the transparent socket at an address (4 or 16 bytes, zero: the interface's) and port
 // (0: the packet's), and marks them.
 type XtTProxy struct {
-	Addr Hex    `json:"addr"`
-	Port uint16 `json:"port,omitempty"`
-	Mark uint32 `json:"mark,omitempty"`
-	Mask uint32 `json:"mask,omitempty"`
+	Addr Hex    `json:"addr"`           // of the socket; zero: that of the interface
+	Port uint16 `json:"port,omitempty"` // of the socket; 0: that of the packet
+	Mark uint32 `json:"mark,omitempty"` // that the packet gets, in the bits of mask
+	Mask uint32 `json:"mask,omitempty"` // bits of the mark that are written
 }
 
 // XtOwner matches the process that sends a packet. Match and Invert are XT_OWNER_* bits.
 type XtOwner struct {
-	Match  uint8 `json:"match"`
-	Invert uint8 `json:"invert,omitempty"`
+	Match  uint8 `json:"match"`            // bits of what is asked for: 1 uid, 2 gid, 4 that there is a socket
+	Invert uint8 `json:"invert,omitempty"` // those of them that have to be otherwise
 	// UIDs and GIDs are the first and the last that are meant, Known says that they were read.
 	UIDs  [2]uint32 `json:"uids,omitzero"`
-	GIDs  [2]uint32 `json:"gids,omitzero"`
-	Known bool      `json:"known,omitempty"`
+	GIDs  [2]uint32 `json:"gids,omitzero"`   // first and last gid
+	Known bool      `json:"known,omitempty"` // it asks for nothing else, as for other groups of the process
 }
 
 // What a match for the owner asks for (XT_OWNER_*, include/uapi/linux/netfilter/xt_owner.h).
@@ -255,18 +255,18 @@ func (x *XtOwner) Matches(uid, gid uint32) bool {
 
 // XtDSCP compares bits of the type of service, by the dscp or tos match.
 type XtDSCP struct {
-	Value  uint8 `json:"value"`
-	Mask   uint8 `json:"mask"`
-	Invert bool  `json:"invert,omitempty"`
+	Value  uint8 `json:"value"`            // that the masked type of service has to be
+	Mask   uint8 `json:"mask"`             // bits of the type of service that are compared
+	Invert bool  `json:"invert,omitempty"` // any other value matches
 }
 
 // XtPhysdev matches bridge ports. Mask and Invert are XT_PHYSDEV_OP_* bits: 1 in, 2 out, 4 bridged,
 // 8 is-in, 16 is-out.
 type XtPhysdev struct {
-	In     string `json:"in,omitempty"`
-	Out    string `json:"out,omitempty"`
-	Mask   uint8  `json:"mask"`
-	Invert uint8  `json:"invert,omitempty"`
+	In     string `json:"in,omitempty"`     // name of the port that the packet came in by; one with a + at its end is what names begin with
+	Out    string `json:"out,omitempty"`    // name of the port that the packet leaves by; one with a + at its end is what names begin with
+	Mask   uint8  `json:"mask"`             // bits of what is asked for
+	Invert uint8  `json:"invert,omitempty"` // those of them that have to be otherwise
 }
 
 // Matches says whether the match has a packet of bridge ports, "" where there is none; via says whether it came in by a bridge with br_netfilter

@@ -62,8 +62,8 @@ func (x *Xt) U32() *XtU32 {
 
 // XtService writes bits of the type of service: those of Mask are cleared, then those of Value are turned round.
 type XtService struct {
-	Mask  uint8 `json:"mask"`
-	Value uint8 `json:"value"`
+	Mask  uint8 `json:"mask"`  // bits that are cleared
+	Value uint8 `json:"value"` // bits that are then turned round
 }
 
 // Of is the type of service that comes out.

@@ -8,30 +8,30 @@ import (
 
 // XtLength matches the length of a packet, of IPv6 with the header.
 type XtLength struct {
-	Min    uint16 `json:"min"`
-	Max    uint16 `json:"max"`
-	Invert bool   `json:"invert,omitempty"`
+	Min    uint16 `json:"min"`              // bytes at least
+	Max    uint16 `json:"max"`              // bytes at most
+	Invert bool   `json:"invert,omitempty"` // any other length matches
 }
 
 // XtTime matches the second of a day and the days of the week, in UTC: bit 1<<n of Days is the day n, Sunday 0. Known is false of one that asks for
 // dates, days of a month, or the time zone of the kernel.
 type XtTime struct {
-	Start uint32 `json:"start"`
-	Stop  uint32 `json:"stop"`
-	Days  uint8  `json:"days"`
-	Known bool   `json:"known,omitempty"`
+	Start uint32 `json:"start"`           // seconds since midnight, included
+	Stop  uint32 `json:"stop"`            // seconds since midnight, included; before the start: it goes on past midnight
+	Days  uint8  `json:"days"`            // bits of the days of the week: 1 Sunday, 2 Monday, ... 64 Saturday
+	Known bool   `json:"known,omitempty"` // it asks for nothing else
 }
 
 // XtDevgroup matches the groups of the interfaces that a packet comes in and goes out by.
 type XtDevgroup struct {
-	In        bool   `json:"in,omitempty"`
-	Out       bool   `json:"out,omitempty"`
-	InvertIn  bool   `json:"invertIn,omitempty"`
-	InvertOut bool   `json:"invertOut,omitempty"`
-	InGroup   uint32 `json:"inGroup"`
-	InMask    uint32 `json:"inMask"`
-	OutGroup  uint32 `json:"outGroup"`
-	OutMask   uint32 `json:"outMask"`
+	In        bool   `json:"in,omitempty"`        // the group of the incoming interface is asked for
+	Out       bool   `json:"out,omitempty"`       // the group of the outgoing interface is asked for
+	InvertIn  bool   `json:"invertIn,omitempty"`  // any other group of the incoming interface matches
+	InvertOut bool   `json:"invertOut,omitempty"` // any other group of the outgoing interface matches
+	InGroup   uint32 `json:"inGroup"`             // number of the group, in the bits of its mask
+	InMask    uint32 `json:"inMask"`              // bits of the incoming interface's group that are compared
+	OutGroup  uint32 `json:"outGroup"`            // number of the group, in the bits of its mask
+	OutMask   uint32 `json:"outMask"`             // bits of the outgoing interface's group that are compared
 }
 
 // Matches says whether it holds for the groups of two interfaces.
@@ -41,7 +41,7 @@ func (d *XtDevgroup) Matches(in, out uint32) bool {
 
 // XtPolicy matches how a packet is protected by IPsec; None is one that is not.
 type XtPolicy struct {
-	None bool `json:"none,omitempty"`
+	None bool `json:"none,omitempty"` // it matches packets without IPsec; else some of those with it
 }
 
 // WrittenMSS is what a match of the maximum segment size asks for.
@@ -94,7 +94,7 @@ type XtWritten struct {
 	By   Hex    `json:"by"`   // the match itself: the same of two rules says the same
 	// Option is one of TCP that the packet has to have for it; without it the match holds if Without.
 	Option  uint8 `json:"option,omitempty"`
-	Without bool  `json:"without,omitempty"`
+	Without bool  `json:"without,omitempty"` // a packet without the option matches; else it does not
 }
 
 // XtRewrite is a target that writes over what the sender wrote, of what decides only where other rules ask for it.

@@ -22,15 +22,15 @@ const (
 // OpenClawAudit is a report of "openclaw security audit --json" that was imported. Whoever can write its file can have written anything into it:
 // it adds to what is found, and only root's clears.
 type OpenClawAudit struct {
-	File string `json:"file"`
+	File string `json:"file"`          // path of the report
 	Word Word   `json:"word,omitzero"` // who can write the file
 	Read Fact   `json:"read"`          // whether it is one
 	// Findings are those that are critical or warnings, in that order and as the report has them; More counts those that were left out.
 	Findings []OpenClawFinding `json:"findings,omitempty"`
-	More     int               `json:"more,omitempty"`
+	More     int               `json:"more,omitempty"` // how many findings were left out
 	// Critical and Warn are how many its summary counts, which can be more than it lists.
 	Critical int `json:"critical"`
-	Warn     int `json:"warn"`
+	Warn     int `json:"warn"` // how many warnings its summary counts
 	// Made is when it was written, as it says, in seconds since 1970; 0 is not known.
 	Made int64 `json:"made,omitempty"`
 	// Suppressed are findings that its configuration leaves out.
@@ -39,10 +39,10 @@ type OpenClawAudit struct {
 
 // OpenClawFinding is one of them. Ids that are not known are kept as they are.
 type OpenClawFinding struct {
-	ID       string `json:"id"`
-	Severity string `json:"severity"` // critical, warn
-	Title    string `json:"title"`
-	Detail   string `json:"detail,omitempty"`
+	ID       string `json:"id"`               // of the check, as OpenClaw names it (checkId)
+	Severity string `json:"severity"`         // critical, warn
+	Title    string `json:"title"`            // in one line of at most 300 characters
+	Detail   string `json:"detail,omitempty"` // in one line of at most 300 characters
 }
 
 var errNoAudit = errors.New("it is no report of openclaw security audit --json")
@@ -51,21 +51,21 @@ var errNoAudit = errors.New("it is no report of openclaw security audit --json")
 type rawAudit struct {
 	TS      int64 `json:"ts"` // milliseconds
 	Summary *struct {
-		Critical int `json:"critical"`
-		Warn     int `json:"warn"`
-		Info     int `json:"info"`
+		Critical int `json:"critical"` // findings that are critical
+		Warn     int `json:"warn"`     // findings that are warnings
+		Info     int `json:"info"`     // findings that are neither
 	} `json:"summary"`
-	Findings   []rawAuditFinding `json:"findings"`
-	Suppressed []json.RawMessage `json:"suppressedFindings"`
+	Findings   []rawAuditFinding `json:"findings"`           // of every severity
+	Suppressed []json.RawMessage `json:"suppressedFindings"` // those that its configuration leaves out
 	// Report is there instead of all that, if it was made with --fix.
 	Report *rawAudit `json:"report"`
 }
 
 type rawAuditFinding struct {
-	ID       string `json:"checkId"`
-	Severity string `json:"severity"`
-	Title    string `json:"title"`
-	Detail   string `json:"detail"`
+	ID       string `json:"checkId"`  // of the check
+	Severity string `json:"severity"` // critical, warn, info
+	Title    string `json:"title"`    // of any length
+	Detail   string `json:"detail"`   // of any length
 }
 
 // importID is what an id of a check can be.

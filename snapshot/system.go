@@ -11,7 +11,7 @@ type System struct {
 	Accounts []OpenAccount `json:"accounts,omitempty"`
 	// Consoles are the terminals on which somebody is logged in without being asked.
 	Consoles []Console `json:"consoles,omitempty"`
-	Clock    Clock     `json:"clock,omitzero"`
+	Clock    Clock     `json:"clock,omitzero"` // whether the time is right, and what keeps it so
 	// Firewalls are the services that load a packet filter at boot and are installed.
 	Firewalls []BootService `json:"firewalls,omitempty"`
 	// FirewallsRead says whether it could be seen what is started at boot: systemd's directories, or why not.
@@ -24,14 +24,14 @@ type System struct {
 	Cloud Fact `json:"cloud,omitzero"`
 	// Packages are those that have a floor in the data file, with their versions; PackagesRead is the database that told.
 	Packages     []Package `json:"packages,omitempty"`
-	PackagesRead Fact      `json:"packagesRead,omitzero"`
+	PackagesRead Fact      `json:"packagesRead,omitzero"` // present with the path of the database; else why the versions are not known
 }
 
 // Readable is a secret of root's or of a cluster that somebody else can read.
 type Readable struct {
-	Path string `json:"path"`
+	Path string `json:"path"` // of the file
 	Kind string `json:"kind"` // cluster, key
-	Who  string `json:"who"`
+	Who  string `json:"who"`  // who can read it, in words
 }
 
 // Kinds of secrets.
@@ -42,8 +42,8 @@ const (
 
 // OpenAccount is an account that is root besides root, or that needs no password.
 type OpenAccount struct {
-	Name string `json:"name"`
-	UID  int    `json:"uid"`
+	Name string `json:"name"` // login name (passwd(5))
+	UID  int    `json:"uid"`  // number of the user; 0 is root
 	// Empty says that its password is empty (shadow(5)).
 	Empty bool `json:"empty,omitempty"`
 	// Shell says that it lets somebody in.
@@ -52,10 +52,10 @@ type OpenAccount struct {
 
 // Console is a terminal on which a getty logs somebody in by itself (agetty(8), --autologin).
 type Console struct {
-	TTY      string `json:"tty,omitempty"`
-	User     string `json:"user"`
-	Unit     string `json:"unit,omitempty"`
-	Evidence string `json:"evidence"`
+	TTY      string `json:"tty,omitempty"`  // name of the terminal below /dev; empty if it is not known
+	User     string `json:"user"`           // who is logged in; somebody, if that is not known
+	Unit     string `json:"unit,omitempty"` // unit of systemd that the getty or login is of; empty is none
+	Evidence string `json:"evidence"`       // what shows it, in words
 }
 
 // Clock is what keeps the time of the host.
@@ -68,24 +68,24 @@ type Clock struct {
 
 // BootService is a service that loads a packet filter.
 type BootService struct {
-	Name    string `json:"name"`
+	Name    string `json:"name"`    // of the unit of systemd
 	Enabled bool   `json:"enabled"` // it is started at boot
 }
 
 // Package is an installed package.
 type Package struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
+	Name    string `json:"name"`    // as the database of packages has it
+	Version string `json:"version"` // as the database of packages has it, with the revision of the distribution
 }
 
 // Persisted is a packet filter as a file has it, loaded into a network namespace of its own and read back.
 type Persisted struct {
 	// Loader is the service; empty in System.Persisted.
 	Loader string `json:"loader,omitempty"`
-	File   string `json:"file,omitempty"`
+	File   string `json:"file,omitempty"` // path of the file that was loaded
 	// Read is present where the file was loaded; absent where no service loads one that is known.
 	Read    Fact             `json:"read"`
-	Ruleset *ruleset.Ruleset `json:"ruleset,omitempty"`
+	Ruleset *ruleset.Ruleset `json:"ruleset,omitempty"` // as the kernel had it once it was loaded; missing where none was
 	// Left are chains that were not worked out, as of a zone of firewalld with rich rules.
 	Left []string `json:"left,omitempty"`
 }

@@ -8,8 +8,8 @@ import (
 
 // XFRM is the IPsec policies of a network namespace (ip-xfrm(8)). State is present where they were read, absent where the kernel has none.
 type XFRM struct {
-	State  Status `json:"state"`
-	Reason string `json:"reason,omitempty"`
+	State  Status `json:"state"`            // present, absent (without IPsec in the kernel), denied, error
+	Reason string `json:"reason,omitempty"` // why the policies could not be read; empty if they were
 	// Policies are in the order in which they are asked: by priority, the oldest of one priority first.
 	Policies []XFRMPolicy `json:"policies,omitempty"`
 	// Blocked are the directions in which what no policy matches is dropped.
@@ -20,24 +20,24 @@ type XFRM struct {
 type XFRMPolicy struct {
 	Dir    string `json:"dir"`              // in, fwd or out
 	Family int    `json:"family,omitempty"` // 4 or 6; 0 is both, without prefixes
-	Src    string `json:"src,omitempty"`
-	Dst    string `json:"dst,omitempty"`
+	Src    string `json:"src,omitempty"`    // prefix that the sender is in; empty is any of either family
+	Dst    string `json:"dst,omitempty"`    // prefix that the destination is in; empty is any of either family
 	// Proto is a protocol number, 0 any. Ports count in the bits of their masks.
 	Proto     int    `json:"proto,omitempty"`
-	Sport     uint16 `json:"sport,omitempty"`
-	SportMask uint16 `json:"sportMask,omitempty"`
-	Dport     uint16 `json:"dport,omitempty"`
-	DportMask uint16 `json:"dportMask,omitempty"`
-	Ifindex   int    `json:"ifindex,omitempty"`
-	Mark      uint32 `json:"mark,omitempty"`
-	Mask      uint32 `json:"mask,omitempty"`
-	IfID      uint32 `json:"ifId,omitempty"` // of XFRM interfaces alone
-	Priority  uint32 `json:"priority,omitempty"`
-	Index     uint32 `json:"index,omitempty"`
-	Block     bool   `json:"block,omitempty"`
+	Sport     uint16 `json:"sport,omitempty"`     // source port, in the bits of its mask
+	SportMask uint16 `json:"sportMask,omitempty"` // bits of the source port that are compared; 0 is any port
+	Dport     uint16 `json:"dport,omitempty"`     // destination port, in the bits of its mask
+	DportMask uint16 `json:"dportMask,omitempty"` // bits of the destination port that are compared; 0 is any port
+	Ifindex   int    `json:"ifindex,omitempty"`   // index of the interface that packets come in or go out by; 0 is any
+	Mark      uint32 `json:"mark,omitempty"`      // mark of packets, in the bits of mask
+	Mask      uint32 `json:"mask,omitempty"`      // bits of the mark that are compared; 0: the mark is not asked for
+	IfID      uint32 `json:"ifId,omitempty"`      // of XFRM interfaces alone
+	Priority  uint32 `json:"priority,omitempty"`  // the lowest is asked first
+	Index     uint32 `json:"index,omitempty"`     // number by which the kernel tells policies apart
+	Block     bool   `json:"block,omitempty"`     // what it matches is dropped
 	// Templates is how many the policy has, Required how many of them are not optional.
 	Templates int `json:"templates,omitempty"`
-	Required  int `json:"required,omitempty"`
+	Required  int `json:"required,omitempty"` // how many templates are not optional
 }
 
 // Directions are those of an IPsec policy: what is delivered, what is sent, what is forwarded.

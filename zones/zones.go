@@ -63,10 +63,10 @@ func (c Config) Validate() error {
 
 // Interface is a classified interface.
 type Interface struct {
-	Name   string `json:"name"`
-	Index  int    `json:"-"`
-	Zone   string `json:"zone"`
-	Reason string `json:"reason"`
+	Name   string `json:"name"`   // as the system has it
+	Index  int    `json:"-"`      // as the kernel numbers it
+	Zone   string `json:"zone"`   // management, runtime, workload, external, host or unclassified
+	Reason string `json:"reason"` // why it is of that zone, in words
 	// Inert has no address, no route and no port: no packet for the host comes in here.
 	Inert bool `json:"inert,omitempty"`
 	// Port of a bridge: packets come in on its master. It has the zone of the bridge, unless the configuration
@@ -83,16 +83,16 @@ type Interface struct {
 
 // Origin is a place that packets of a zone come from.
 type Origin struct {
-	Zone      string `json:"zone"`
+	Zone      string `json:"zone"`                // management, runtime, workload or external
 	Interface string `json:"interface,omitempty"` // empty: processes on the host
 	packet.Origin
-	Reason string `json:"reason"`
+	Reason string `json:"reason"` // why packets from there are of that zone, in words
 	// Bounded says that the zone is only some addresses of its interface: those that the configuration names, or pods of
 	// other nodes.
 	Bounded bool `json:"bounded,omitempty"`
 	// Assumed and Network are those of the interface.
 	Assumed bool   `json:"assumed,omitempty"`
-	Network string `json:"network,omitempty"`
+	Network string `json:"network,omitempty"` // that the packets come from, as of the interface; empty is none with a name
 	// Maybe are sources that may be behind the interface besides, where its routes were not told.
 	Maybe []netip.Prefix `json:"maybe,omitempty"`
 }
