@@ -140,7 +140,7 @@ policy may call, data.json the parameters. Beside a directory of policies of you
 
     opa check --strict --capabilities capabilities.json --schema schemas lib DIR
     opa test lib DIR data.json
-    regal lint DIR
+    regal lint --config-file regal.yaml DIR
 
 As a signed bundle, with DIR in this directory:
 

@@ -110,7 +110,7 @@ func TestExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"policies/ssh/empty-passwords.rego", "lib/lib.rego", "schemas/input.json", "capabilities.json", "data.json"} {
+	for _, name := range []string{"policies/ssh/empty-passwords.rego", "lib/lib.rego", "schemas/input.json", "capabilities.json", "data.json", "regal.yaml"} {
 		if files[name] == "" {
 			t.Errorf("no %s", name)
 		}

@@ -44,8 +44,18 @@ func Export() (map[string]string, error) {
 		}
 		files[name] = b.String()
 	}
+	files["regal.yaml"] = regalSettings
 	return files, nil
 }
+
+// regalSettings are what regal does not ask of policies as they are written here: a file is named by its check, and the program needs no entrypoint.
+const regalSettings = `rules:
+  idiomatic:
+    directory-package-mismatch: {level: ignore}
+    no-defined-entrypoint: {level: ignore}
+  style:
+    line-length: {level: error, max-line-length: 180}
+`
 
 // portable are the capabilities without words and features that older programs do not know: they would take none of the file.
 func portable() *ast.Capabilities {
