@@ -71,13 +71,16 @@ type polkitAction struct {
 	implies []string // who may do it may do these
 }
 
-// maxImplied bounds the actions that are implied, one by another.
+// maxImplied bounds the grants of which it is followed what their actions imply.
 const maxImplied = 4_096
 
 // annotated are grants with what pkexec runs by them, and those of the actions that theirs imply.
 func annotated(list []snapshot.PolkitGrant, told map[string]polkitAction) []snapshot.PolkitGrant {
 	seen := map[string]bool{}
-	for i := 0; i < len(list) && len(list) < maxImplied; i++ {
+	for i := 0; i < len(list); i++ {
+		if i == maxImplied {
+			return append(list[:i:i], snapshot.PolkitGrant{Unread: "actions of polkit let somebody do more others than are followed"})
+		}
 		g := &list[i]
 		g.Exec = told[g.Action].exec
 		for _, action := range told[g.Action].implies {

@@ -372,6 +372,16 @@ func TestRulesOfPolkit(t *testing.T) {
 	}
 }
 
+// TestMoreGrantsOfPolkitThanAreFollowed: grants beyond the bound are not passed over.
+func TestMoreGrantsOfPolkitThanAreFollowed(t *testing.T) {
+	for n, unread := range map[int]bool{maxImplied: false, maxImplied + 1: true} {
+		list := annotated(slices.Repeat([]snapshot.PolkitGrant{{Action: "a"}}, n), nil)
+		if last := list[len(list)-1]; len(list) != n || (last.Unread != "") != unread {
+			t.Errorf("%d grants: %d, the last %+v", n, len(list), last)
+		}
+	}
+}
+
 // TestInitWithoutRun looks at systems whose /run is not seen: whether systemd is the init is told by process 1.
 func TestInitWithoutRun(t *testing.T) {
 	s := newScan(host.At(t.TempDir()))
